@@ -1,0 +1,1 @@
+"""Records, journal, statistics, settings, progress: what everything stands on."""

@@ -1,0 +1,1 @@
+"""Exact, rules, model-as-judge; and how far each can be trusted."""

@@ -1,0 +1,1 @@
+"""One protocol; local Hugging Face models and OpenAI-compatible endpoints."""

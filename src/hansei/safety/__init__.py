@@ -1,0 +1,1 @@
+"""Mistake analysis and its baselines."""

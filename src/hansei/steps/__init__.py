@@ -1,0 +1,1 @@
+"""Ask, judge, teach, compare: the moves that the loop and every wing are made of."""

@@ -1,0 +1,1 @@
+"""The embedded default: a closed world whose every fact is known."""

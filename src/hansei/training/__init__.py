@@ -1,0 +1,1 @@
+"""Lessons to student, over TRL and PEFT; pre-training of small bases."""
