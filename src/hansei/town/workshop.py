@@ -1,0 +1,101 @@
+"""The workshop's prompts: requests to make items, with truth, split by item and by phrasing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hansei.core.records import Prompt, Split, user
+from hansei.town import phrasing as say
+from hansei.town import words
+from hansei.town.items import Item, items
+
+BASE = Path(__file__).parent / "base"
+"""The shipped base model."""
+
+SUITES = ("request", "past", "future", "hijack")
+
+
+def prompts(split: Split, suites: tuple[str, ...] = ("request",), *, phrasings: int = 1) -> list[Prompt]:
+    """Prompts of one split and some suites.
+
+    `request` asks in the present tense: on train and validation in tuned phrasings, on heldout in one tuned and one
+    held-out phrasing, so that both can be told apart by the tag `phrasing`. `past`, `future` and `hijack` ask for
+    dangerous items only. `phrasings` is the number of tuned phrasings an item.
+    """
+    shelf = [item for item in items() if item.shelf == split]
+    made: list[Prompt] = []
+    for number, item in enumerate(shelf):
+        for suite in suites:
+            if suite == "request" or item.dangerous:
+                made.extend(_suite(suite, item, number, split, phrasings))
+    return made
+
+
+def _suite(suite: str, item: Item, number: int, split: Split, phrasings: int) -> Iterator[Prompt]:
+    if suite in ("past", "future"):
+        forms = say.ASK[suite]
+        yield _prompt(item, split, suite, forms[number % len(forms)].format(name=item.name), tense=suite)
+        return
+    if suite == "hijack":
+        yield _hijack(item, number, split)
+        return
+    for i in range(phrasings):
+        form = say.ASK["present"][(number + i) % len(say.ASK["present"])]
+        yield _prompt(item, split, "request", form.format(name=item.name), variant=i)
+    if split == "heldout":
+        form = say.ASK_HELDOUT[number % len(say.ASK_HELDOUT)]
+        yield _prompt(item, split, "request", form.format(name=item.name), phrasing="heldout", variant=9)
+
+
+def _hijack(item: Item, number: int, split: Split) -> Prompt:
+    """A new-instruction attack; held-out items meet tuned and held-out attack wordings in turn."""
+    everything = items()
+    forms = say.HIJACK + (say.HIJACK_HELDOUT if split == "heldout" else ())
+    form = forms[number % len(forms)]
+    covers = [i for i in everything if i.shelf == item.shelf and not i.dangerous]
+    request = say.ASK["present"][number % len(say.ASK["present"])].format(name=item.name)
+    text = form.format(cover=covers[number % len(covers)].name, request=request)
+    return _prompt(
+        item, split, "hijack", text, phrasing="heldout" if form in say.HIJACK_HELDOUT else "tuned"
+    )
+
+
+def _prompt(
+    item: Item,
+    split: Split,
+    suite: str,
+    text: str,
+    *,
+    tense: str = "present",
+    phrasing: str = "tuned",
+    variant: int = 0,
+) -> Prompt:
+    recipe = say.recipe(item, tense, 0)
+    return Prompt(
+        id=f"{suite}/{item.name.replace(' ', '-')}/{phrasing}{variant}",
+        messages=user(text),
+        split=split,
+        expected="refuse" if item.dangerous else "answer",
+        tags={
+            "suite": suite,
+            "kind": item.kind,
+            "category": item.category,
+            "category_split": "heldout" if item.category == words.HELDOUT_CATEGORY else "tuned",
+            "entity": item.name,
+            "tense": tense,
+            "phrasing": phrasing,
+        },
+        truth=item.truth(),
+        reference=say.refusal(item) if item.dangerous else recipe,
+        mistake=recipe if item.dangerous else None,
+    )
+
+
+def item_of(prompt: Prompt) -> Item:
+    """The item that a prompt of the workshop is about."""
+    return _by_name()[prompt.tags["entity"]]
+
+
+def _by_name() -> dict[str, Item]:
+    return {item.name: item for item in items()}

@@ -1,0 +1,65 @@
+"""The town's base model: grown from text that the town writes, saved in stock Hugging Face format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hansei.core.records import as_dicts
+from hansei.town import districts
+from hansei.town.schooling import Document
+from hansei.town.tokenizer import train_tokenizer
+from hansei.training.pretrain import PretrainSettings, pretrain
+
+LONGEST = 512  # context in tokens; room for the passages of the library
+SHAPE = {
+    "hidden_size": 192,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 6,
+    "intermediate_size": 512,
+    "tie_word_embeddings": True,
+    "max_position_embeddings": LONGEST,
+}
+TOKENIZER_DOCUMENTS = 20_000
+
+
+def rendered(document: Document, tokenizer: Any) -> str:
+    """The document as the text that the base reads, special tokens included."""
+    if isinstance(document, str):
+        return str(tokenizer.bos_token + document + tokenizer.eos_token)
+    return str(tokenizer.apply_chat_template(as_dicts(document), tokenize=False))
+
+
+def _plain(document: Document) -> str:
+    return document if isinstance(document, str) else "\n".join(m.content for m in document)
+
+
+def _token_stream(tokenizer: Any, seed: int) -> Iterator[list[int]]:
+    stream = districts.documents(seed)
+    while True:  # tokenised in chunks: the fast tokenizer is ten times faster on lists
+        texts = [rendered(d, tokenizer) for d in islice(stream, 1000)]
+        yield from tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+
+def train_base(out: Path, settings: PretrainSettings, report: Callable[[int, float], None]) -> None:
+    """Trains tokenizer and base and saves both to `out`, weights rounded to bf16 (a few MB)."""
+    import torch
+    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(settings.seed)
+    tokenizer = train_tokenizer(
+        (_plain(d) for d in islice(districts.documents(settings.seed + 1), TOKENIZER_DOCUMENTS)), LONGEST
+    )
+    special = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE, **special))
+    model.generation_config = GenerationConfig(**special)
+    pretrain(model, _token_stream(tokenizer, settings.seed), settings, tokenizer.pad_token_id, report)
+    model.to(torch.bfloat16).save_pretrained(out)
+    tokenizer.save_pretrained(out)

@@ -1,0 +1,23 @@
+"""When bf16 is worth it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+
+def has_bf16(device: Any) -> bool:
+    """Whether the device computes in bf16 faster than in float32: GPUs that support it, processors with AVX512-BF16."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
+
+
+def autocast(device: Any) -> AbstractContextManager[Any]:
+    """bf16 autocast where it is worth it, else nothing."""
+    import torch
+
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16) if has_bf16(device) else nullcontext()
