@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -54,7 +56,7 @@ class Prompt:
     expected: Expected | None = None
     """Whether a good model refuses or answers; None where nobody said."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Labels: `suite` (request, past, future, hijack, capability), `category`, `entity`, `tense`, `phrasing` …"""
+    """Labels: `suite` (request, past, future, hijack, capability), `category`, `entity`, `tense` …"""
     truth: Mapping[str, Any] | None = None
     """What an exact judge needs to know; JSON-able."""
     reference: str | None = None
@@ -225,8 +227,41 @@ Record = TypeVar("Record")
 
 
 def to_json(record: Any) -> Any:
-    """A record as plain JSON values."""
-    return dataclasses.asdict(record)
+    """A record as plain JSON values: dataclasses and mappings as dictionaries, tuples as lists.
+
+    Raises TypeError at anything that JSON has no exact form for (a path, an array, a key that is no
+    string) and ValueError at NaN or an infinity: what is stored must come back as it went in.
+    """
+    if record is None or isinstance(record, (str, bool, int)):
+        return record
+    if isinstance(record, float):
+        if not math.isfinite(record):
+            raise ValueError(f"{record} has no form in JSON; use None where there is no value")
+        return record
+    if isinstance(record, (list, tuple)):
+        return [to_json(item) for item in record]
+    if isinstance(record, Mapping):
+        return {_text(name): to_json(item) for name, item in record.items()}
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        return {name: to_json(getattr(record, name)) for name in _fields(type(record))}
+    raise TypeError(f"{type(record).__name__} has no form in JSON: {record!r:.80}")
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a key in JSON is a string, not {type(name).__name__}: {name!r:.80}")
+    return name
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Resolved annotations; cached, as resolving them costs more than building a record."""
+    return typing.get_type_hints(kind)
 
 
 def from_json(kind: type[Record], value: Any) -> Record:
@@ -241,7 +276,7 @@ def from_json(kind: type[Record], value: Any) -> Record:
 def _build(kind: Any, value: Any) -> Any:
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         unknown = set(value) - set(hints)
         if unknown:
             raise ValueError(f"unknown field {sorted(unknown)[0]!r} in a {kind.__name__}")  # type: ignore[union-attr]
