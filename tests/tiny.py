@@ -36,7 +36,7 @@ QWEN2_TEMPLATE = (
 
 
 def tiny_llama(folder: Path | str, *, seed: int = 0, **config: Any) -> Path:
-    """A random Llama of about 40,000 parameters, saved with its tokenizer; `config` overrides its settings."""
+    """A random Llama of 34,000 parameters, saved with its tokenizer; `config` overrides its settings."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = _tokenizer(LLAMA_SPECIAL, ("<|system|>", "<|user|>", "<|assistant|>"), LLAMA_TEMPLATE)
@@ -45,7 +45,7 @@ def tiny_llama(folder: Path | str, *, seed: int = 0, **config: Any) -> Path:
 
 
 def tiny_qwen2(folder: Path | str, *, seed: int = 0, **config: Any) -> Path:
-    """A random Qwen2 of about 40,000 parameters with ChatML template and two end tokens."""
+    """A random Qwen2 of 34,000 parameters with ChatML template and two end tokens."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     tokenizer = _tokenizer(QWEN2_SPECIAL, ("<|im_start|>",), QWEN2_TEMPLATE)
@@ -99,6 +99,7 @@ def _sizes(tokenizer: Any) -> dict[str, Any]:
 
 def _save(kind: Any, settings: Any, tokenizer: Any, ends: list[int], folder: Path, seed: int) -> Path:
     import torch
+    from transformers import AutoTokenizer
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -108,4 +109,6 @@ def _save(kind: Any, settings: Any, tokenizer: Any, ends: list[int], folder: Pat
     model.generation_config.do_sample = False
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    # Qwen2's own class splits text another way: saved again, the files say what everybody loads.
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
     return folder

@@ -1,0 +1,52 @@
+"""From a model's name to the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hansei.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from hansei.models.protocol import Model
+
+ENDPOINT = "openai:"
+
+
+def load(
+    name: str,
+    *,
+    base_url: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    device_map: Any = None,
+    **settings: Any,
+) -> Model:
+    """The model that `name` names: `town`, a folder, a Hugging Face name, or `openai:NAME`.
+
+    `base_url` is the address of an OpenAI-compatible server, such as `http://localhost:8000/v1`, and goes with
+    `openai:NAME` only; `device`, `dtype` and `device_map` go with the others. `settings` are those of
+    `LocalModel` or `Endpoint`. Raises BadInput where there is no such model or a setting doesn't fit it.
+    """
+    if name.startswith(ENDPOINT):
+        if (device, dtype, device_map) != ("auto", "auto", None):
+            raise BadInput(
+                f"{name}: device, dtype and device_map are settings of local models; leave them out"
+            )
+        from hansei.models.endpoint import Endpoint
+
+        return Endpoint(name.removeprefix(ENDPOINT), base_url, **settings)
+    if base_url is not None:
+        raise BadInput(f"{name}: a base URL goes with openai:NAME, not with a local model; use openai:{name}")
+    from hansei.models.local import LocalModel
+
+    path = town_path() if name == "town" else name
+    return LocalModel(path, name=name, device=device, dtype=dtype, device_map=device_map, **settings)
+
+
+def town_path() -> str:
+    """Folder of the shipped town model. Raises BadInput where it is not there."""
+    from hansei.town.workshop import BASE_PATH
+
+    if not (BASE_PATH / "config.json").is_file():
+        raise BadInput(f"town: no model in {BASE_PATH}; `hansei town train` builds it")
+    return str(BASE_PATH)
