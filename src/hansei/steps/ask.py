@@ -60,10 +60,10 @@ def ask(
     attempts: int = 1,
     label: str = "ask",
 ) -> list[Attempt]:
-    """One attempt a prompt, in the prompts' order; then, for `attempts` above 1, their second attempts, and so on.
+    """One attempt a prompt, in the prompts' order; with `attempts` above 1 then the second attempts, and so on.
 
-    The unit of work is the model's batch. What fails (an endpoint's error) is an attempt with `error`; the next run
-    asks it again. Attempt number k is drawn with `attempt_seed(sampling.seed, k)`.
+    The unit of work is the model's batch. What fails (an endpoint's error) is an attempt with `error`, which
+    the next run asks again. Attempt number k is drawn with `attempt_seed(sampling.seed, k)`.
 
     Raises BadInput for several attempts at temperature 0, as they would be the same answer.
     """

@@ -25,8 +25,8 @@ def judge(
 ) -> list[Verdict]:
     """One verdict an attempt, in the attempts' order.
 
-    `prompts` holds at least the prompts of the attempts. Where the judge itself fails (its server is down), the
-    verdict is an `error` on a good attempt, and the next run asks the judge again.
+    `prompts` holds at least the prompts of the attempts. Where the judge itself fails (its server is down),
+    the verdict is an `error` on a good attempt, and the next run asks the judge again.
     """
     known = by_id(prompts)
     cases = [(known[attempt.prompt_id], attempt) for attempt in attempts]
@@ -37,7 +37,7 @@ def judge(
 
 
 def _batch(by: Judge, cases: Sequence[tuple[Prompt, Attempt]], journal: Journal) -> list[Verdict]:
-    # The whole prompt is in the key: `expected` or `reference` mended in the user's file means another verdict.
+    # The whole prompt is in the key: a mended `expected` or `reference` means another verdict.
     key = content_key("verdicts", by.name, by.version, [(prompt, attempt.id) for prompt, attempt in cases])
 
     def failed(i: int, verdict: Verdict) -> bool:

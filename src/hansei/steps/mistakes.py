@@ -18,8 +18,8 @@ def pick(
 ) -> list[Mistake]:
     """The mistakes among the attempts, in their order; needless refusals are mistakes too.
 
-    `verdicts` are those on `attempts`. What is unscored or an error is no mistake. `asked` is the prompt as it
-    stands, without the hint that may have induced the mistake. The same bad answer twice is one mistake.
+    `verdicts` are those on `attempts`. What is unscored or an error is no mistake. `asked` is the prompt as
+    it stands, without the hint that may have induced the mistake. The same bad answer twice is one mistake.
     """
     known = by_id(prompts)
     verdict_on = {verdict.attempt_id: verdict for verdict in verdicts}

@@ -1,4 +1,4 @@
-"""Units of work in which single items may fail: what failed is asked again by the next run, what is done never is."""
+"""Units of work in which single items may fail: the next run repeats what failed, and nothing that is done."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def finish(
 ) -> list[Record]:
     """The records of a unit of `count` items, one an item, in order.
 
-    `work(key, indices)` makes the records of some items; what it makes is committed, failures too. Items whose
-    record `failed` are another unit, that the next run works on: its records stand for them then, and both stay
-    stored. A run works on a failed item once, so that a server that is down does not hold it up for ever.
+    `work(key, indices)` makes the records of some items; what it makes is committed, failures too. Items
+    whose record `failed` are another unit, that the next run works on: its records stand for them then, and
+    both stay stored. A run works on a failed item once: a server that is down does not hold it up for ever.
     """
     records: dict[int, Record] = {}
     waiting, part = list(range(count)), key
