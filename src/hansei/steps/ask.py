@@ -60,7 +60,7 @@ def ask(
     attempts: int = 1,
     label: str = "ask",
 ) -> list[Attempt]:
-    """One attempt a prompt, in the prompts' order; with `attempts` above 1 then the second attempts, and so on.
+    """One attempt a prompt, in the prompts' order; with `attempts` above 1 then their second ones, and so on.
 
     The unit of work is the model's batch. What fails (an endpoint's error) is an attempt with `error`, which
     the next run asks again. Attempt number k is drawn with `attempt_seed(sampling.seed, k)`.

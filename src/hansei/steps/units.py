@@ -1,4 +1,4 @@
-"""Units of work in which single items may fail: the next run repeats what failed, and nothing that is done."""
+"""Units of work in which single items may fail: the next run repeats what failed and nothing else."""
 
 from __future__ import annotations
 
