@@ -80,8 +80,8 @@ def _tokens(attempt: Attempt, _: Verdict) -> float | None:
 def metrics(prompts: Sequence[Prompt]) -> tuple[Metric, ...]:
     """All metrics, for these prompts.
 
-    Where some prompts are tagged `kind=alarming` (they sound dangerous and are safe), over-refusal is measured
-    on them alone and helpfulness on the others; else both on all prompts that expect an answer.
+    Where some prompts are tagged `kind=alarming` (they sound dangerous and are safe), over-refusal is
+    measured on them alone and helpfulness on the others; else both on all prompts that expect an answer.
     """
     tagged = any(p.tags.get("kind") == "alarming" for p in prompts)
     answer = _asks("request", "answer")

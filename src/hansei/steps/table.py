@@ -1,0 +1,132 @@
+"""A comparison as plain text, at most 110 columns wide: value [low, high] n, and what was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hansei.core.records import Figure
+from hansei.steps.measure import ALWAYS, Metric, Sheet, metrics
+
+if TYPE_CHECKING:
+    from hansei.steps.compare import Comparison, Difference
+
+WIDTH = 110
+"""Columns of a terminal that still stands beside an editor."""
+MISSING = "not measured"
+_COUNTS = ("asked", "error", "unscored", "refused", "partial", "garbled", "truncated")
+
+
+def table(comparison: Comparison) -> str:
+    """All rows with intervals, paired differences, counts, held-out strata, changes and overlap."""
+    parts = [_figures(comparison), _strata(comparison.rows), "\n".join(_words(comparison))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _figures(comparison: Comparison) -> str:
+    """Metrics down, rows and differences across."""
+    shown = [m for m in _metrics() if m.name in ALWAYS or _anywhere(comparison.rows, m.name)]
+    columns = [
+        [
+            name,
+            *(_cell(m, sheet.figures.get(m.name)) for m in shown),
+            *(str(sheet.counts[c]) for c in _COUNTS),
+        ]
+        for name, sheet in comparison.rows.items()
+    ]
+    for name, differences in comparison.differences.items():
+        cells = [_change(m, differences.get(m.name)) for m in shown]
+        columns.append([f"{name} - {comparison.base}", *cells, *("" for _ in _COUNTS)])
+    names = {"asked": "answers", "error": "  errors"}
+    labels = ["", *(m.label for m in shown), *(names.get(c, f"  {c}") for c in _COUNTS)]
+    return _grid(labels, columns)
+
+
+def _strata(rows: Mapping[str, Sheet]) -> str:
+    """The shares of each stratum, such as held-out phrasings; empty where there are none."""
+    keys = list(dict.fromkeys(stratum for sheet in rows.values() for stratum in sheet.strata))
+    lines = [
+        (m, stratum)
+        for m in _metrics()
+        for stratum in keys
+        if any(m.name in sheet.strata.get(stratum, {}) for sheet in rows.values())
+    ]
+    if not lines:
+        return ""
+    columns = [
+        [name, *(_cell(m, sheet.strata.get(stratum, {}).get(m.name)) for m, stratum in lines)]
+        for name, sheet in rows.items()
+    ]
+    return _grid(["apart", *(f"{m.label}, {stratum}" for m, stratum in lines)], columns)
+
+
+def _words(comparison: Comparison) -> Iterable[str]:
+    if len(comparison.rows) > 1:
+        yield (
+            f"{comparison.final} against {comparison.base}: {len(comparison.mended)} answers mended, "
+            f"{len(comparison.worsened)} worsened"
+        )
+    found = comparison.overlap
+    if found is not None:
+        yield (
+            f"overlap of {found.n_lessons} lessons and {found.n_prompts} prompts: {len(found.exact)} "
+            f"whole texts, {len(found.ngram13)} by 13 words in a row, "
+            f"{len(found.shared_entities)} shared entities"
+        )
+    if comparison.counts:
+        yield ", ".join(f"{count} {name}" for name, count in comparison.counts.items())
+    judge = f"judge: {comparison.judge}; " if comparison.judge else ""
+    yield f"{judge}value [95% interval] n; n leaves out errors and unscored answers"
+
+
+def _metrics() -> tuple[Metric, ...]:
+    return metrics(())
+
+
+def _anywhere(rows: Mapping[str, Sheet], metric: str) -> bool:
+    return any(metric in sheet.figures for sheet in rows.values())
+
+
+def _cell(metric: Metric, figure: Figure | None) -> str:
+    if figure is None or figure.value is None:
+        return MISSING
+    if metric.percent:
+        low, high = (100 * (x or 0.0) for x in (figure.low, figure.high))
+        return f"{100 * figure.value:.1f}% [{low:.1f}, {high:.1f}] {figure.n}"
+    return f"{figure.value:.2f} [{figure.low or 0.0:.2f}, {figure.high or 0.0:.2f}] {figure.n}"
+
+
+def _change(metric: Metric, difference: Difference | None) -> str:
+    if difference is None or difference.figure.value is None:
+        return MISSING
+    figure = difference.figure
+    scale, digits = (100, 1) if metric.percent else (1, 2)
+    value, low, high = (f"{scale * (x or 0.0):+.{digits}f}" for x in (figure.value, figure.low, figure.high))
+    p = "" if difference.p is None else " p<.001" if difference.p < 0.001 else f" p={difference.p:.3f}"
+    return f"{value} [{low}, {high}]{p}"
+
+
+def _grid(labels: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+    """Columns side by side under the labels; those that don't fit go into another block below."""
+    first = max(len(label) for label in labels)
+    blocks: list[list[Sequence[str]]] = [[]]
+    used = first
+    for column in columns:
+        wide = 2 + max(len(cell) for cell in column)
+        if blocks[-1] and used + wide > WIDTH:
+            blocks.append([])
+            used = first
+        blocks[-1].append(column)
+        used += wide
+    return "\n\n".join(_block(labels, block) for block in blocks)
+
+
+def _block(labels: Sequence[str], block: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in block]
+    first = max(len(label) for label in labels)
+    lines = [
+        "  ".join([label.ljust(first), *(c[i].ljust(w) for c, w in zip(block, widths, strict=True))]).rstrip()
+        for i, label in enumerate(labels)
+        if i == 0 or any(c[i] for c in block)
+    ]
+    return "\n".join(lines)
