@@ -1,1 +1,81 @@
-"""The command line: one file a command."""
+"""The command line: it parses, calls one function of the Python API, and prints.
+
+Exit codes: 0 done; 1 a defect of ours, with its traceback; 2 bad input, one line on stderr; 130 interrupted.
+A command's module is imported only when that command is asked for, so that `hansei --help` takes no 0.3 s.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hansei.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+COMMANDS = {
+    "demo": "Run the whole loop on the town: ask, judge, explain, teach, ask again, compare.",
+    "learn": "Run the loop on your own model and prompts, and prove on held-out prompts that it worked.",
+    "probe": "Ask a model your prompts and judge its answers, without teaching it.",
+    "judge": "Judge the stored answers of a run again, with another judge.",
+    "compare": "Compare two models, or two runs, on the same held-out prompts.",
+    "papers": "List the papers, what they claim and what is built; `papers run NAME` runs an experiment.",
+    "show": "Write a run as one HTML page that works offline, and print where it is.",
+    "export": "Write a run's records for TRL, Parquet or Inspect.",
+    "town": "The embedded default: ask its model, look at its prompts, or train its base anew.",
+}
+"""Name and help of each command; its module is `hansei.cli.NAME`, its function or App is called `command`."""
+
+
+def build_app() -> App:
+    """The command-line application; no command's own module is imported yet."""
+    from cyclopts import App
+
+    import hansei
+
+    app = App(
+        name="hansei",
+        help=(hansei.__doc__ or "").removeprefix("hansei: ").capitalize(),
+        version=hansei.__version__,
+        help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+    )
+    for name, text in COMMANDS.items():
+        app.command(f"hansei.cli.{name}:command", name=name, help=text)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (that of the process where None) and return its exit code."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _run(tokens)
+        sys.stdout.flush()
+    except BadInput as error:
+        print(f"hansei: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        again = shlex.join(["hansei", *tokens])
+        print(
+            f"hansei: interrupted; finished work is kept, and this goes on with it: {again}", file=sys.stderr
+        )
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    return 0
+
+
+def _run(tokens: list[str]) -> None:
+    """Parse and run; what the parser can't understand is the user's mistake."""
+    from cyclopts import CycloptsError
+
+    app = build_app()
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise BadInput(str(error)) from error
