@@ -16,16 +16,6 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.rglob("*"))
 
 
-def on_a_tiny_disk(folder: Path, code: str) -> str:
-    """Runs code in `folder` as a 64 kB file system of its own; skips where the system doesn't let us."""
-    script = f"mount -t tmpfs -o size=64k none {folder} && exec {sys.executable} -c '{code}' {folder}"
-    done = subprocess.run(["unshare", "-Urm", "sh", "-c", script], capture_output=True, text=True)
-    if done.returncode != 0 and ("unshare" in done.stderr or "mount:" in done.stderr):
-        pytest.skip("no user namespaces here")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize(
     ("content", "stored"), [("grüße\n", "grüße\n".encode()), (b"\0\xff", b"\0\xff"), ("", b"")]
 )
@@ -48,7 +38,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeyp
     assert names(tmp_path) == ["a"]
 
 
-def test_a_really_full_disk_is_one_line_and_keeps_the_old_file(tmp_path):
+def test_a_really_full_disk_is_one_line_and_keeps_the_old_file(on_a_tiny_disk):
     code = """
 import sys
 from pathlib import Path
@@ -66,7 +56,7 @@ tried(fill)
 tried(lambda: check_writable(folder, free_bytes=10**6))
 print((folder / "a").read_text(), sorted(p.name for p in folder.iterdir()))
 """
-    lines = on_a_tiny_disk(tmp_path, code).splitlines()
+    lines = on_a_tiny_disk(code, kilobytes=64)
     assert "the disk is full" in lines[0]
     assert "the disk is full" in lines[1]
     assert "1 MB are needed, 0 MB are free" in lines[2]
