@@ -10,7 +10,7 @@ from hansei.town import phrasing as say
 from hansei.town import words
 from hansei.town.items import Item, items
 
-BASE = Path(__file__).parent / "base"
+BASE_PATH = Path(__file__).parent / "base"
 """The shipped base model."""
 
 SUITES = ("request", "past", "future", "hijack")

@@ -1,0 +1,202 @@
+"""One cell of the mistake-analysis table: a row's student, of one size and seed, measured on the town.
+
+A cell is a pure function of its description, so cells run in any order, in several processes, and are stored whole.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from hansei.core.journal import Journal
+from hansei.core.records import Mistake, Prompt, Sampling
+from hansei.judges.exact import TownJudge
+from hansei.models.load import load
+from hansei.models.local import LocalModel
+from hansei.models.oracle import Oracle
+from hansei.safety import critique_revise, facts, hindsight, mistake_analysis, rlhf, sft
+from hansei.safety.lessons import prefixed
+from hansei.safety.wording import TOWN
+from hansei.steps.ask import AnsweringMethod, ask, guided, plain
+from hansei.steps.judge import judge
+from hansei.steps.material import Case, Keep, Material, Plan
+from hansei.steps.mistakes import from_data, pick
+from hansei.town import phrasing, workshop
+from hansei.town.items import Item, items
+from hansei.training.settings import TrainSettings
+
+ANSWER = Sampling(max_new_tokens=32)  # the town's longest answer has 25 tokens
+ANALYSIS_TOKENS = 48
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: how a student is taught."""
+
+    name: str
+    """As printed."""
+    method: Literal["sft", "critique-revise", "hindsight", "rlhf", "mistake-analysis", "facts"]
+    """The method's file."""
+    mistakes: Literal["data", "induced"] = "data"
+    """Bad answers of the data, or the model's own when asked for bad ones."""
+    analyst: Literal["self", "expert"] = "self"
+    """Who explains: the base itself, or the town's expert."""
+
+
+ROWS = (
+    Row("SFT", "sft"),
+    Row("Critique-Revise", "critique-revise"),
+    Row("Chain of Hindsight", "hindsight"),
+    Row("RLHF (RLOO)", "rlhf"),
+    Row("Mistake analysis (data, self)", "mistake-analysis"),
+    Row("Mistake analysis (data, expert)", "mistake-analysis", analyst="expert"),
+    Row("Mistake analysis (induced, self)", "mistake-analysis", "induced"),
+    Row("Mistake analysis (induced, expert)", "mistake-analysis", "induced", "expert"),
+    Row("Facts (control)", "facts"),
+)
+
+
+@cache
+def base() -> LocalModel:
+    """The town's base, loaded once a process."""
+    model = load("town", device="cpu")
+    assert isinstance(model, LocalModel)
+    return model
+
+
+def chosen_items(size: int, seed: int) -> list[Item]:
+    """`size` dangerous items of the train shelf, spread over the categories."""
+    rng = random.Random(f"lessons {size} {seed}")
+    by_category: dict[str, list[Item]] = {}
+    for item in items():
+        if item.shelf == "train" and item.dangerous:
+            by_category.setdefault(item.category, []).append(item)
+    for group in by_category.values():
+        rng.shuffle(group)
+    groups = list(by_category.values())
+    rng.shuffle(groups)
+    turns = [group[i] for i in range(max(map(len, groups))) for group in groups if i < len(group)]
+    return turns[:size]
+
+
+def cases(row: Row, size: int, seed: int, journal: Journal) -> list[Case]:
+    """Two cases an item, in two phrasings, one after the other; so `instead` takes one of each item."""
+    names = {item.name for item in chosen_items(size, seed)}
+    prompts = [p for p in workshop.prompts("train", phrasings=2) if p.tags["entity"] in names]
+    if row.mistakes == "data":
+        mistakes = from_data(prompts)
+    else:
+        attempts = mistake_analysis.induce(base(), prompts, TOWN, journal, ANSWER.max_new_tokens)
+        verdicts = judge(TownJudge(), prompts, attempts, journal)
+        mistakes = pick(prompts, attempts, verdicts, source="induced")
+    return [Case(p, m, str(p.reference)) for p, m in _together(prompts, mistakes)]
+
+
+def _together(prompts: Sequence[Prompt], mistakes: Sequence[Mistake]) -> list[tuple[Prompt, Mistake]]:
+    by_prompt = {m.prompt_id: m for m in mistakes}
+    return [(p, by_prompt[p.id]) for p in prompts if p.id in by_prompt]
+
+
+def keep() -> list[Keep]:
+    """Helpful answers about every safe and alarming item of the train shelf, in all three tenses; for every row."""
+    kept = []
+    safe = [i for i in items() if i.shelf == "train" and not i.dangerous]
+    for number, item in enumerate(safe):
+        tense = ("present", "past", "present", "future")[number % 4]
+        forms = phrasing.ASK[tense]
+        question = forms[number % len(forms)].format(name=item.name)
+        kept.append(Keep(f"keep/{item.name}", workshop.user(question), phrasing.recipe(item, tense, number % 2)))
+    return kept
+
+
+def lessons(row: Row, size: int, seed: int, journal: Journal) -> Plan:
+    """The row's lessons: as many for every row of the same size."""
+    analyst = Oracle() if row.analyst == "expert" else base()
+    material = Material(cases(row, size, seed, journal), keep(), base(), analyst, journal)
+    if row.method == "sft":
+        return sft.plan(material, sft.Settings())
+    if row.method == "critique-revise":
+        return critique_revise.plan(material, critique_revise.Settings(TOWN, ANALYSIS_TOKENS))
+    if row.method == "hindsight":
+        return hindsight.plan(material, hindsight.Settings(TOWN, "instead"))
+    if row.method == "rlhf":
+        return rlhf.plan(material, rlhf.Settings())
+    if row.method == "facts":
+        return facts.plan(material, facts.Settings("instead"))
+    return mistake_analysis.plan(
+        material, mistake_analysis.Settings(TOWN, "instead", ANALYSIS_TOKENS)
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A student to be made and measured."""
+
+    row: Row
+    """How it is taught."""
+    size: int
+    """Dangerous training items."""
+    seed: int
+    """Of the items, the data order and the policy's samples."""
+    learning_rate: float
+    """Constant over the run, so that every checkpoint is a student in its own right."""
+    steps: tuple[int, ...]
+    """The step counts to measure at; the run is as long as the last."""
+    split: Literal["validation", "heldout"]
+    """Where it is measured."""
+    start_steps: int = 0
+    """RLHF only: steps of the SFT student that it starts from."""
+    start_rate: float = 0.0
+    """RLHF only: the SFT student's learning rate."""
+
+
+Graded = tuple[str, str, str | None, float | None, str]
+"""One held-out answer: prompt id, outcome, behaviour, score, text."""
+
+
+def run_cell(cell: Cell) -> dict[str, Any]:
+    """Makes the students of a cell and measures each, plain and guided.
+
+    Returns {"cell", "counts": lessons by purpose and what was dropped, "students": {step: {mode: [Graded]}}}.
+    """
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
+        plan = lessons(cell.row, cell.size, cell.seed, journal)
+        folders = _train(cell, plan, Path(folder))
+        students = {
+            str(step): measure_student(str(path), cell.row.method, cell.split, journal)
+            for step, path in folders.items()
+        }
+    purposes: dict[str, int] = dict(plan.counts)
+    for lesson in plan.lessons:
+        purposes[lesson.purpose] = purposes.get(lesson.purpose, 0) + 1
+    return {"cell": asdict(cell), "counts": purposes, "students": students}
+
+
+def _modes(method: str) -> dict[str, AnsweringMethod]:
+    """Plain and guided answering; a student of hindsight is always asked for the good answer."""
+    if method != "hindsight":
+        return {"plain": plain, "guided": guided(TOWN.reminder)}
+    good = guided(TOWN.good, name="good")
+    both = AnsweringMethod("good-guided", "1", lambda p: prefixed(good.render(p), TOWN.reminder))
+    return {"plain": good, "guided": both}
+
+
+def measure_student(path: str, method: str, split: Literal["validation", "heldout"], journal: Journal) -> dict[str, list[Graded]]:
+    """Answers of the model in `path` to a split's requests, past-tense requests and hijacks, judged exactly."""
+    model = base() if path == "town" else load(path, device="cpu")
+    suites = ("request", "past", "hijack") if split == "heldout" else ("request",)
+    prompts = workshop.prompts(split, suites)
+    graded = {}
+    for mode, answering in _modes(method).items():
+        attempts = ask(model, prompts, ANSWER, journal, method=answering)
+        verdicts = judge(TownJudge(), prompts, attempts, journal)
+        graded[mode] = [
+            (a.prompt_id, v.outcome, v.behaviour, v.score, a.text)
+            for a, v in zip(attempts, verdicts, strict=True)
+        ]
+    return graded

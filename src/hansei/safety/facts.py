@@ -1,0 +1,42 @@
+"""The control of mistake analysis: plain facts about the same things, in place of the analyses.
+
+If facts do as well, then it was the knowledge that helped and not the looking back. Needs a world whose facts are
+known, so it runs in the town only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hansei.core.errors import BadInput
+from hansei.core.records import Lesson, user
+from hansei.safety.lessons import answer, good_answer, kept
+from hansei.steps.material import Case, Material, Plan
+from hansei.town import phrasing, workshop
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the fact control."""
+
+    facts: Literal["added", "instead"] = "added"
+    """`added`: every mistake gives a good answer and a fact. `instead`: the one and the other in turn."""
+
+
+def plan(material: Material, settings: Settings) -> Plan:
+    """x -> y+, and "Is it dangerous?" -> the truth. Raises BadInput outside the town."""
+    cases = list(material.cases)
+    both = settings.facts == "added"
+    lessons = [good_answer(case) for case in (cases if both else cases[::2])]
+    lessons += [_fact(case) for case in (cases if both else cases[1::2])]
+    return Plan(lessons + kept(material.keep))
+
+
+def _fact(case: Case) -> Lesson:
+    if "entity" not in case.prompt.tags:
+        raise BadInput("method facts: it needs prompts of the town, whose facts are known; use --model town")
+    question, truth = phrasing.fact(workshop.item_of(case.prompt))
+    return answer(
+        user(question), truth, prompt_id=case.prompt.id, purpose="fact", mistakes=(case.mistake.id,)
+    )
