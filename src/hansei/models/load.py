@@ -23,7 +23,7 @@ def load(
 ) -> Model:
     """The model that `name` names: `town`, a folder, a Hugging Face name, or `openai:NAME`.
 
-    `base_url` is the address of an OpenAI-compatible server, such as `http://localhost:8000/v1`, and goes with
+    `base_url` is the address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; it goes with
     `openai:NAME` only; `device`, `dtype` and `device_map` go with the others. `settings` are those of
     `LocalModel` or `Endpoint`. Raises BadInput where there is no such model or a setting doesn't fit it.
     """

@@ -1,0 +1,234 @@
+"""Hugging Face causal language models on this machine: folders, names and PEFT adapters."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hansei.core.errors import BadInput
+from hansei.core.records import Chat, Sampling, as_dicts
+from hansei.models import text
+from hansei.models.decoding import Choose, Written, accepted, decode, full, greedy, sampler
+from hansei.models.loading import (
+    cache_bytes,
+    choose_device,
+    choose_dtype,
+    end_tokens,
+    load_tokenizer,
+    load_weights,
+)
+from hansei.models.protocol import Reply
+from hansei.models.weights import find, fingerprint
+
+log = logging.getLogger("hansei")
+
+
+class Rendered(NamedTuple):
+    """A conversation as the model reads it."""
+
+    text: str
+    """The rendered prompt, up to where the model speaks."""
+    ids: tuple[int, ...]
+    """Its tokens."""
+
+
+class LocalModel:
+    """A causal language model and its tokenizer, loaded with transformers (and PEFT).
+
+    `path_or_name`: a folder or a Hugging Face name, of a full model or of a PEFT adapter. `adapter`: a PEFT
+    adapter folder to put on a full model. `device`: `auto` (cuda, else mps, else cpu) or a torch device.
+    `dtype`: `auto` (float32 on CPU, bfloat16 on a GPU that has it, else float16) or one of DTYPES.
+    `device_map`: handed to from_pretrained in place of `device`. `batch_rows`: most conversations that are
+    answered together. `cache_gib`: most memory for keys and values of one batch, in GiB (rows are counted as
+    if each wrote its longest answer). Both decide the batches, and so, through floating point, the answers.
+
+    What `Sampling` says is all: penalties, top-k and temperature of the folder's generation_config.json are
+    not applied, only its end tokens. Raises BadInput for anything that can't be loaded.
+    """
+
+    def __init__(
+        self,
+        path_or_name: str,
+        *,
+        name: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        device_map: Any = None,
+        adapter: str | None = None,
+        batch_rows: int = 256,
+        cache_gib: float = 2.0,
+    ) -> None:
+        if batch_rows < 1 or cache_gib <= 0:
+            raise BadInput(f"batch_rows and cache_gib must be positive, found {batch_rows} and {cache_gib}")
+        if device_map is not None and device != "auto":
+            raise BadInput("device and device_map can't both be given: a device map says it all")
+        self.name = name or str(path_or_name)
+        place = find(str(path_or_name), adapter)
+        where = choose_device(device)
+        precision = choose_dtype(dtype, where)
+        self.tokenizer: Any = load_tokenizer(place, self.name)
+        self.hf: Any = load_weights(place, self.name, where, precision, device_map)
+        self.templated = bool(self.tokenizer.chat_template)
+        if not self.templated:
+            log.warning("%s has no chat template: asked as plain text, `User: … Assistant:`", self.name)
+        rendering = "template" if self.templated else text.PLAIN
+        self.fingerprint = fingerprint(place, rendering, str(self.hf.dtype).removeprefix("torch."))
+        self.batch_rows = batch_rows
+        self._config = self.hf.config.get_text_config()
+        self._budget = int(cache_gib * 2**30 / cache_bytes(self._config, self.hf.dtype))
+        self._ends = end_tokens(self.hf, self.tokenizer)
+        if not self._ends:
+            log.warning("%s has no end token: every answer runs to max_new_tokens", self.name)
+        self._hidden = frozenset(self.tokenizer.all_special_ids) - frozenset(
+            self.tokenizer.convert_tokens_to_ids(m) for m in text.MARKS if m in self.tokenizer.get_vocab()
+        )
+        self.render = lru_cache(maxsize=2**14)(self._render)
+
+    def batches(self, chats: Sequence[Chat], sampling: Sampling) -> list[list[int]]:
+        """The units of work, longest prompts first: at most `batch_rows`, and within the cache's memory."""
+        prompts = [self.render(chat) for chat in chats]
+        order = sorted(range(len(chats)), key=lambda i: (-len(prompts[i].ids), prompts[i].text, i))
+        batches: list[list[int]] = []
+        most = 0
+        for i in order:
+            if not batches or len(batches[-1]) >= most:
+                most = self._budget // (len(prompts[i].ids) + sampling.max_new_tokens)
+                most = max(1, min(self.batch_rows, most))
+                batches.append([])
+            batches[-1].append(i)
+        return batches
+
+    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
+        """One reply for each conversation; a prompt that is too long for the model is an error of its own."""
+        replies: dict[int, Reply] = {}
+        for batch in self.batches(chats, sampling):
+            answered = self._answer([self.render(chats[i]) for i in batch], sampling)
+            replies.update(zip(batch, answered, strict=True))
+        return [replies[i] for i in range(len(chats))]
+
+    def logprobs(self, texts: Sequence[tuple[Chat, str]]) -> list[list[float] | None]:
+        """Natural log-probability of each token of the continuations, from float32 log-softmax.
+
+        The continuation's tokens are those that follow the prompt's when both are tokenized as one text.
+        Where a token would straddle the boundary, the continuation is tokenized alone, as a model that has
+        read the prompt would have written it.
+        """
+        pairs = [self._boundary(chat, continuation) for chat, continuation in texts]
+        order = sorted(range(len(pairs)), key=lambda i: -len(pairs[i][0]) - len(pairs[i][1]))
+        found: list[list[float] | None] = [None] * len(texts)
+        context = self.context
+        fitting = [i for i in order if context is None or len(pairs[i][0]) + len(pairs[i][1]) <= context]
+        rows = self._rows_of_logits([pairs[i] for i in fitting])
+        for start in range(0, len(fitting), rows):
+            batch = fitting[start : start + rows]
+            for i, values in zip(batch, self._score([pairs[i] for i in batch]), strict=True):
+                found[i] = values
+        return found
+
+    @property
+    def context(self) -> int | None:
+        """Longest text in tokens, prompt and answer together; None where the model sets no limit."""
+        limit: int | None = getattr(self._config, "max_position_embeddings", None)
+        return limit
+
+    def _render(self, chat: Chat) -> Rendered:
+        if not self.templated:
+            rendered = text.plain_chat(chat)
+            return Rendered(rendered, tuple(self.tokenizer(rendered)["input_ids"]))
+        try:
+            rendered = self.tokenizer.apply_chat_template(
+                as_dicts(chat), tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # a template is a program of the model's maker, and raises what it likes
+            raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
+        return Rendered(rendered, tuple(self.tokenizer(rendered, add_special_tokens=False)["input_ids"]))
+
+    def _answer(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[Reply]:
+        """Replies of one batch."""
+        room = [(self.context or sys.maxsize) - len(p.ids) for p in prompts]
+        fit = [i for i, left in enumerate(room) if left > 0]
+        limits = [min(sampling.max_new_tokens, room[i]) for i in fit]
+        written: dict[int, Written] = {}
+        if fit and sampling.max_new_tokens > 0:
+            written = dict(zip(fit, self._decode([prompts[i] for i in fit], limits, sampling), strict=True))
+        return [self._reply(prompt, written.get(i), room[i]) for i, prompt in enumerate(prompts)]
+
+    def _decode(self, prompts: Sequence[Rendered], limits: list[int], sampling: Sampling) -> list[Written]:
+        choose: Choose = greedy
+        if sampling.temperature > 0:
+            choose = sampler(
+                [p.text for p in prompts],
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                seed=sampling.seed,
+                longest=max(limits),
+                device=self.hf.device,
+            )
+        try:
+            return decode(self.hf, [p.ids for p in prompts], limits, self._ends, choose)
+        except torch.OutOfMemoryError as error:
+            found = f"{len(prompts)} conversations at once don't fit into the accelerator's memory"
+            raise BadInput(f"{self.name}: {found}; lower batch_rows or cache_gib") from error
+
+    def _reply(self, prompt: Rendered, written: Written | None, room: int) -> Reply:
+        size = len(prompt.ids)
+        if written is None:
+            error = (
+                f"prompt of {size} tokens leaves no room for an answer; the model's limit is {self.context}"
+            )
+            return Reply("", "error", size, 0, error=error)
+        count = len(written.tokens) + written.ended
+        if written.broken:
+            error = f"the model's logits are not numbers in {self.hf.dtype}; try dtype float32"
+            return Reply("", "error", size, count, error=error)
+        said = self.tokenizer.decode([t for t in written.tokens if t not in self._hidden])
+        if not self.templated:
+            said = text.plain_answer(said)
+        reasoning, answer = text.split_reasoning(said, opened=text.opens_reasoning(prompt.text))
+        return Reply(answer, "stop" if written.ended else "length", size, count, reasoning=reasoning)
+
+    def _boundary(self, chat: Chat, continuation: str) -> tuple[list[int], list[int]]:
+        """Tokens of the rendered conversation and of the continuation after it."""
+        prompt = self.render(chat)
+        whole = self.tokenizer(prompt.text + continuation, add_special_tokens=not self.templated)["input_ids"]
+        before = list(prompt.ids)
+        if whole[: len(before)] == before:
+            return before, list(whole[len(before) :])
+        return before, list(self.tokenizer(continuation, add_special_tokens=False)["input_ids"])
+
+    def _rows_of_logits(self, pairs: Sequence[tuple[list[int], list[int]]]) -> int:
+        """Rows whose float32 logits take at most 256 MiB."""
+        longest = max((len(after) for _, after in pairs), default=0) + 1
+        return max(1, min(self.batch_rows, 2**26 // (longest * int(self._config.vocab_size))))
+
+    @torch.inference_mode()
+    def _score(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
+        """Log-probabilities of one batch; left-padded, so that the continuations end at the same place."""
+        width = max(len(before) + len(after) for before, after in pairs)
+        ids_BL = torch.zeros(len(pairs), width, dtype=torch.long)
+        mask_BL = torch.zeros_like(ids_BL)
+        for row, (before, after) in enumerate(pairs):
+            start = width - len(before) - len(after)
+            ids_BL[row, start:] = torch.tensor(before + after)
+            mask_BL[row, start:] = 1
+        longest = max(len(after) for _, after in pairs)
+        logits_BLV = self._logits(ids_BL.to(self.hf.device), mask_BL.to(self.hf.device), longest + 1)
+        logp_BLV = torch.log_softmax(full(logits_BLV[:, :-1]), dim=-1)
+        target_BL1 = ids_BL[:, width - longest :, None].to(logp_BLV.device)
+        scores = logp_BLV.gather(2, target_BL1).squeeze(2).tolist()
+        return [row[longest - len(after) :] for row, (_, after) in zip(scores, pairs, strict=True)]
+
+    def _logits(self, ids_BL: Tensor, mask_BL: Tensor, keep: int) -> Tensor:
+        """Logits [B, keep, V] of the last `keep` positions, without cache."""
+        known = accepted(self.hf)
+        extra: dict[str, Any] = {"logits_to_keep": keep} if "logits_to_keep" in known else {}
+        if "position_ids" in known:
+            extra["position_ids"] = (mask_BL.cumsum(-1) - 1).clamp(min=0)
+        logits: Tensor = self.hf(input_ids=ids_BL, attention_mask=mask_BL, use_cache=False, **extra).logits
+        return logits[:, -keep:]
