@@ -76,7 +76,7 @@ def test_work_that_fails_commits_nothing(tmp_path):
         assert journal.done("k") is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(JSON, max_size=3))
 def test_any_json_comes_back_as_it_went_in(values):
     with Journal.open("sqlite://") as journal:
@@ -153,7 +153,7 @@ def test_threads_may_share_a_journal(tmp_path):
 
 def unit_of(number: int) -> list[dict[str, object]]:
     """What unit `number` must hold; every fifth is large enough for a kill to fall into its writing."""
-    size = 400_000 if number % 5 == 0 else 50
+    size = 100_000 if number % 5 == 0 else 50
     return [{"number": number, "text": str(number % 10) * size}, {"number": number, "last": True}]
 
 
@@ -168,7 +168,7 @@ def commit_for_ever(folder: Path, first: int, told: int) -> None:
 
 def test_kill_9_at_random_moments_loses_no_committed_unit_and_leaves_no_half_one(tmp_path):
     rng, first = random.Random(0), 0
-    for _ in range(20):
+    for _ in range(12):
         heard, told = os.pipe()
         child = multiprocessing.get_context("fork").Process(
             target=commit_for_ever, args=(tmp_path, first, told)
@@ -176,11 +176,11 @@ def test_kill_9_at_random_moments_loses_no_committed_unit_and_leaves_no_half_one
         child.start()
         os.close(told)
         os.read(heard, 4)  # the first commit of this life
-        time.sleep(rng.uniform(0, 0.05))
+        time.sleep(rng.uniform(0, 0.02))
         os.kill(child.pid, signal.SIGKILL)
         child.join()
-        committed = first + 1 + len(b"".join(iter(lambda: os.read(heard, 65536), b""))) // 4
-        os.close(heard)
+        with os.fdopen(heard, "rb") as pipe:
+            committed = first + 1 + len(pipe.read()) // 4
         with Journal.open(tmp_path) as journal:
             records = list(journal.records("attempt"))
             there = len(records) // 2
@@ -200,7 +200,7 @@ def test_a_torn_log_gives_whole_units_up_to_the_tear(tmp_path):
         }
     log = files["journal.sqlite-wal"]
     found = set()
-    for trial in range(25):
+    for trial in range(15):
         copy = tmp_path / f"copy{trial}"
         copy.mkdir()
         (copy / "journal.sqlite").write_bytes(files["journal.sqlite"])

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hansei.core.keys import canonical, content_key
@@ -25,11 +25,13 @@ def test_a_key_is_the_same_in_every_process_and_version():
     assert other.stdout.strip() == content_key("a", 1, {"b": [None, 0.1]})
 
 
+@settings(max_examples=60, deadline=None)
 @given(VALUES, VALUES)
 def test_two_values_share_a_key_only_if_their_canonical_texts_are_equal(a, b):
     assert (content_key(a) == content_key(b)) == (canonical(a) == canonical(b))
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), VALUES, min_size=2))
 def test_the_order_of_a_mapping_does_not_change_its_key(mapping):
     assert content_key(dict(reversed(mapping.items()))) == content_key(mapping)

@@ -33,7 +33,7 @@ _MEANING = {
     "SQLITE_LOCKED": "another hansei is using it: wait until that one ends, or choose another folder",
     "SQLITE_CORRUPT": "the journal is damaged: restore it from a copy, or start in another folder",
     "SQLITE_NOTADB": "this file is no journal: choose another folder",
-    "SQLITE_CANTOPEN": "it can't be opened (missing, or no permission): choose another folder",
+    "SQLITE_CANTOPEN": "it can't be opened (no permission, or a read-only disk): copy it elsewhere",
     "SQLITE_IOERR": "the disk failed while reading or writing: check the disk, then run again",
     "SQLITE_TOOBIG": "one unit of work is larger than SQLite holds (1 GB): use smaller batches",
 }
@@ -51,11 +51,9 @@ def open_engine(path: Path, read_only: bool) -> Engine:
     A writer starts each transaction with the write lock, so that no transaction fails half-way for want
     of it. Raises BadInput where the write-ahead log can't be had.
     """
-    engine = create_engine(
-        "sqlite://", creator=lambda: _connect(path, read_only), poolclass=NullPool
-    )  # NullPool: the Journal holds its one connection itself
+    # NullPool, as the Journal holds its one connection itself
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only), poolclass=NullPool)
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-    # straight to the driver: exec_driver_sql would cost a sixth of a commit's time
     event.listen(engine, "begin", lambda connection: connection.connection.driver_connection.execute(begin))
     return engine
 
@@ -74,17 +72,22 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         isolation_level=None,  # no transactions behind our back
         check_same_thread=False,  # the Journal has its own lock
     )
-    if not read_only:
-        journal_mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        if journal_mode != "wal":
-            raise BadInput(
-                f"{path}: this file system allows no write-ahead log: choose a folder on a local disk"
-            )
-        # NORMAL syncs the log at checkpoints, not at every commit. A killed process loses nothing, as its
-        # commits are in the operating system's hands; a power cut may cost the last commits, which are then
-        # simply done again, and can't damage the file. FULL would cost one disk flush a commit.
-        connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        if not read_only:
+            _use_log(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _use_log(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+        raise BadInput(f"{path}: this file system allows no write-ahead log: choose a folder on a local disk")
+    # NORMAL syncs the log at checkpoints, not at every commit. A killed process loses nothing, as its
+    # commits are in the operating system's hands; a power cut may cost the last commits, which are then
+    # simply done again, and can't damage the file. FULL would cost one disk flush a commit.
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def claim(path: Path) -> sqlite3.Connection:
@@ -94,7 +97,9 @@ def claim(path: Path) -> sqlite3.Connection:
     it when the process ends in whatever way, so there is no such thing as a stale lock; readers of the
     journal are not held up. Raises BadInput where another process holds it.
     """
-    lock = sqlite3.connect(path.with_suffix(".lock"), timeout=CLAIM_SECONDS, isolation_level=None)
+    lock = sqlite3.connect(
+        path.with_suffix(".lock"), timeout=CLAIM_SECONDS, isolation_level=None, check_same_thread=False
+    )
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
