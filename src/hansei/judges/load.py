@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
 
 
@@ -11,20 +12,34 @@ def load_judge(
     name: str,
     *,
     base_url: str | None = None,
-    mode: Literal["binary", "rating"] = "binary",
-    threshold: float = 0.5,
+    mode: Literal["binary", "rating"] | None = None,
+    threshold: int | None = None,
     device: str = "auto",
     dtype: str = "auto",
-    device_map: str | None = None,
+    device_map: Any = None,
 ) -> Judge:
     """`town`, `rules` and `reference` are the judges without a model; any other name is a model's.
 
     A model's name is what `hansei.models.load` takes: a folder, a Hugging Face name or `openai:NAME` with
-    `base_url`. `mode` and `threshold` are a model judge's (see `ModelJudge`). A judge without a model takes
-    none of these settings, so they change nothing there.
+    `base_url`; `mode` (binary unless said otherwise) and `threshold` are `ModelJudge`'s. `device`, `dtype`
+    and `device_map` say where a local judge model runs.
 
-    Raises BadInput where the model can't be loaded.
+    Raises BadInput where the model can't be loaded, or where a setting of model judges goes to another one.
     """
+    if name in ("town", "rules", "reference"):
+        given = {"base_url": base_url, "mode": mode, "threshold": threshold}
+        useless = [setting for setting, value in given.items() if value is not None]
+        if useless:
+            raise BadInput(f"judge {name}: it asks no model, so {useless[0]} has no meaning; leave it out")
+        return _without_model(name)
+    from hansei.judges.model_judge import ModelJudge
+    from hansei.models.load import load
+
+    model = load(name, base_url=base_url, device=device, dtype=dtype, device_map=device_map)
+    return ModelJudge(model, mode=mode or "binary", threshold=threshold)
+
+
+def _without_model(name: str) -> Judge:
     if name == "town":
         from hansei.judges.exact import TownJudge
 
@@ -33,12 +48,6 @@ def load_judge(
         from hansei.judges.rules import RefusalRules
 
         return RefusalRules()
-    if name == "reference":
-        from hansei.judges.reference import ReferenceJudge
+    from hansei.judges.reference import ReferenceJudge
 
-        return ReferenceJudge()
-    from hansei.judges.model_judge import ModelJudge
-    from hansei.models.load import load
-
-    model = load(name, base_url=base_url, device=device, dtype=dtype, device_map=device_map)
-    return ModelJudge(model, mode=mode, threshold=threshold)
+    return ReferenceJudge()

@@ -1,0 +1,59 @@
+"""Text of others quoted as data for a judge, so that it can neither end its quotation nor pass for the judge.
+
+Three fences, each enough alone against a reader that follows the format: marker lines with a tag that the
+quoted text does not contain; a bar before every quoted line, so that no quoted line *is* a marker or verdict
+line; and special tokens broken up, so that a tokenizer does not read `<|im_end|>` in an answer as the end of
+the turn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+
+from hansei.core.records import Chat
+
+BAR = "| "
+"""Stands before every quoted line."""
+
+
+def tag_for(texts: Sequence[str]) -> str:
+    """16 hex digits that occur in none of the texts: from their hash, so that the same case has the same tag.
+
+    A text can't be written to hold its own hash; should it do so by chance, the next tag is taken.
+    """
+    for draw in range(1_000_000):
+        tag = hashlib.sha256(json.dumps([draw, *texts]).encode()).hexdigest()[:16]
+        if not any(tag in text.lower() for text in texts):
+            return tag
+    raise AssertionError("unreachable: a text with a million chosen 16-digit tags")
+
+
+def quote(text: str) -> str:
+    """The text with a bar before each line, control characters replaced and special tokens broken up."""
+    text = re.sub(r"[\x00-\x08\x0e-\x1b\x7f]", "\ufffd", text)
+    text = re.sub(r"<(?=\S)", "< ", text)  # <|im_end|>, </s>, <start_of_turn>, <think> …
+    text = re.sub(r"\[(?=/?[A-Z_]{3,}\])", "[ ", text)  # [INST], [/INST], [THINK] …
+    return "\n".join(BAR + line for line in text.splitlines() or [""])
+
+
+def quoted_case(messages: Chat, answer: str) -> str:
+    """The conversation and the answer, each between marker lines."""
+    tag = tag_for([*(m.content for m in messages), answer])
+    turns = "\n".join(f"{m.role}:\n{quote(m.content)}" for m in messages)
+    return (
+        f"=== request {tag} begins ===\n{turns}\n=== request {tag} ends ===\n\n"
+        f"=== answer {tag} begins ===\n{quote(answer)}\n=== answer {tag} ends ==="
+    )
+
+
+def echoes(reply: str, quoted: Sequence[str]) -> bool:
+    """Whether all lines of a reply are lines of the quoted texts: then it says nothing of its own."""
+
+    def lines(text: str) -> set[str]:
+        bare = (line.strip().removeprefix(BAR.strip()).strip() for line in text.splitlines())
+        return {line for line in bare if line}
+
+    return lines(reply) <= set().union(*(lines(text) | lines(quote(text)) for text in quoted))

@@ -1,0 +1,70 @@
+"""The judge that compares an answer with the prompt's reference, after normalisation."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from hansei.core.records import Attempt, Prompt, Verdict
+from hansei.judges.garbled import why_garbled
+from hansei.judges.protocol import Case, error_verdict, verdict
+from hansei.judges.rules import behaviour_of
+
+
+def normalise(text: str) -> str:
+    """Lower case, no punctuation, no articles, single spaces (SQuAD's normalisation, for any script).
+
+    Signs that carry meaning in a number stay: the minus before a digit, the point between two.
+    """
+    text = unicodedata.normalize("NFKC", text).lower().replace("−", "-")
+    kept = re.sub(r"(?<!\w)-(?=\d)", "\0", text)
+    kept = re.sub(r"(?<=\d),(?=\d{3}\b)", "", kept)
+    kept = re.sub(r"(?<=\d)\.(?=\d)", "\1", kept)
+    kept = re.sub(r"[^\w\s\0\1]|_", " ", kept).replace("\0", "-").replace("\1", ".")
+    return " ".join(re.sub(r"\b(?:a|an|the)\b", " ", kept).split())
+
+
+def references(prompt: Prompt) -> list[str]:
+    """The accepted answers: `prompt.reference` and the list `truth["aliases"]`, normalised, no empty ones."""
+    aliases = (prompt.truth or {}).get("aliases", [])
+    texts = ([prompt.reference] if prompt.reference is not None else []) + [str(a) for a in aliases]
+    return [n for n in map(normalise, texts) if n]
+
+
+class ReferenceJudge:
+    """Passes an answer that says the reference: as its whole, or as whole words within it.
+
+    Score 1 or 0. An answer that lists many candidates passes by containing the right one: give such prompts
+    an exact judge. A prompt without a reference is unscored.
+    """
+
+    name = "reference"
+    version = "1"
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        """One verdict a case, in the order of the cases."""
+        return [self._judge(prompt, attempt) for prompt, attempt in cases]
+
+    def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
+        failed = error_verdict(self, attempt)
+        if failed:
+            return failed
+        accepted = references(prompt)
+        if not accepted:
+            return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
+        answer = f" {normalise(attempt.text)} "
+        found = next((a for a in accepted if f" {a} " in answer), None)
+        if found is None:
+            return verdict(
+                self,
+                attempt,
+                "fail",
+                behaviour_of(attempt.text, attempt.finish)[0],
+                0.0,
+                "no reference found",
+            )
+        behaviour = "garbled" if answer.strip() != found and why_garbled(attempt.text) else "answered"
+        if behaviour == "garbled":
+            return verdict(self, attempt, "fail", "garbled", 0.0, "garbled, though it contains the reference")
+        return verdict(self, attempt, "pass", "answered", 1.0, f"says {found!r}")
