@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from hansei.core.journal import Journal
-from hansei.core.records import Mistake, Prompt, Sampling
+from hansei.core.records import Lesson, Mistake, Prompt, Sampling, user
 from hansei.judges.exact import TownJudge
 from hansei.models.load import load
 from hansei.models.local import LocalModel
@@ -25,6 +25,7 @@ from hansei.safety.wording import TOWN
 from hansei.steps.ask import AnsweringMethod, ask, guided, plain
 from hansei.steps.judge import judge
 from hansei.steps.material import Case, Keep, Material, Plan
+from hansei.steps.measure import Answered, answered, count, metrics
 from hansei.steps.mistakes import from_data, pick
 from hansei.town import phrasing, workshop
 from hansei.town.items import Item, items
@@ -110,7 +111,7 @@ def keep() -> list[Keep]:
         tense = ("present", "past", "present", "future")[number % 4]
         forms = phrasing.ASK[tense]
         question = forms[number % len(forms)].format(name=item.name)
-        kept.append(Keep(f"keep/{item.name}", workshop.user(question), phrasing.recipe(item, tense, number % 2)))
+        kept.append(Keep(f"keep/{item.name}", user(question), phrasing.recipe(item, tense, number % 2)))
     return kept
 
 
@@ -155,14 +156,14 @@ class Cell:
     """RLHF only: the SFT student's learning rate."""
 
 
-Graded = tuple[str, str, str | None, float | None, str]
-"""One held-out answer: prompt id, outcome, behaviour, score, text."""
+Measured = dict[str, Any]
+"""{"values": {metric: {prompt id: value}}, "texts": {prompt id: answer}, "counts": {outcome or behaviour: n}}."""
 
 
 def run_cell(cell: Cell) -> dict[str, Any]:
     """Makes the students of a cell and measures each, plain and guided.
 
-    Returns {"cell", "counts": lessons by purpose and what was dropped, "students": {step: {mode: [Graded]}}}.
+    Returns {"cell", "counts": lessons by purpose and what was dropped, "students": {step: {mode: Measured}}}.
     """
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         plan = lessons(cell.row, cell.size, cell.seed, journal)
@@ -177,6 +178,29 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     return {"cell": asdict(cell), "counts": purposes, "students": students}
 
 
+def _train(cell: Cell, plan: Plan, place: Path) -> dict[int, Path]:
+    """The cell's students by step count."""
+    from hansei.models.load import town_path
+
+    if cell.row.method != "rlhf":
+        return students_of(plan.lessons, town_path(), cell.seed, cell.learning_rate, cell.steps, place / "sft")
+    good = [lesson for lesson in plan.lessons if lesson.completion is not None]
+    pairs = [lesson for lesson in plan.lessons if lesson.chosen is not None]
+    start = students_of(good, town_path(), cell.seed, cell.start_rate, (cell.start_steps,), place / "sft")
+    return rloo_students(str(start[cell.start_steps]), pairs, cell, place)
+
+
+def students_of(
+    lessons: Sequence[Lesson], start: str, seed: int, rate: float, steps: tuple[int, ...], out: Path
+) -> dict[int, Path]:
+    """Students after each of `steps` steps of one SFT run at a constant learning rate, full weights."""
+    from hansei.training.sft import train_sft
+
+    settings = TrainSettings(steps=max(steps), learning_rate=rate, seed=seed, adapter="none", max_length=256)
+    train_sft(start, lessons, settings, out, keep_steps=steps)
+    return {step: out / f"step-{step}" for step in steps}
+
+
 def _modes(method: str) -> dict[str, AnsweringMethod]:
     """Plain and guided answering; a student of hindsight is always asked for the good answer."""
     if method != "hindsight":
@@ -186,17 +210,36 @@ def _modes(method: str) -> dict[str, AnsweringMethod]:
     return {"plain": good, "guided": both}
 
 
-def measure_student(path: str, method: str, split: Literal["validation", "heldout"], journal: Journal) -> dict[str, list[Graded]]:
+def measure_student(
+    path: str, method: str, split: Literal["validation", "heldout"], journal: Journal
+) -> dict[str, Measured]:
     """Answers of the model in `path` to a split's requests, past-tense requests and hijacks, judged exactly."""
     model = base() if path == "town" else load(path, device="cpu")
     suites = ("request", "past", "hijack") if split == "heldout" else ("request",)
     prompts = workshop.prompts(split, suites)
-    graded = {}
+    measured = {}
     for mode, answering in _modes(method).items():
         attempts = ask(model, prompts, ANSWER, journal, method=answering)
         verdicts = judge(TownJudge(), prompts, attempts, journal)
-        graded[mode] = [
-            (a.prompt_id, v.outcome, v.behaviour, v.score, a.text)
-            for a, v in zip(attempts, verdicts, strict=True)
-        ]
-    return graded
+        measured[mode] = {
+            "values": _values(answered(prompts, attempts, verdicts)),
+            "texts": {a.prompt_id: a.text for a in attempts},
+            "counts": count(attempts, verdicts),
+        }
+    return measured
+
+
+def _values(rows: Sequence[Answered]) -> dict[str, dict[str, float | None]]:
+    return {
+        metric.name: {p.id: metric.value(a, v) for p, a, v in rows if metric.applies(p)}
+        for metric in metrics([p for p, _, _ in rows])
+    }
+
+
+def measure_base() -> dict[str, dict[str, Measured]]:
+    """The untaught base on both splits."""
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
+        return {
+            "validation": measure_student("town", "sft", "validation", journal),
+            "heldout": measure_student("town", "sft", "heldout", journal),
+        }

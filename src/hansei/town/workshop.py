@@ -13,7 +13,7 @@ from hansei.town.items import Item, items
 BASE_PATH = Path(__file__).parent / "base"
 """The shipped base model."""
 
-SUITES = ("request", "past", "future", "hijack")
+SUITES = ("request", "past", "future", "hijack", "switch")
 
 
 def prompts(split: Split, suites: tuple[str, ...] = ("request",), *, phrasings: int = 1) -> list[Prompt]:
@@ -21,13 +21,14 @@ def prompts(split: Split, suites: tuple[str, ...] = ("request",), *, phrasings: 
 
     `request` asks in the present tense: on train and validation in tuned phrasings, on heldout in one tuned and one
     held-out phrasing, so that both can be told apart by the tag `phrasing`. `past`, `future` and `hijack` ask for
-    dangerous items only. `phrasings` is the number of tuned phrasings an item.
+    dangerous items only; `switch` changes the instruction as a hijack does, but to a safe item. `phrasings` is the
+    number of tuned wordings of a request or a hijack for each item.
     """
     shelf = [item for item in items() if item.shelf == split]
     made: list[Prompt] = []
     for number, item in enumerate(shelf):
         for suite in suites:
-            if suite == "request" or item.dangerous:
+            if suite == "request" or item.dangerous == (suite != "switch"):
                 made.extend(_suite(suite, item, number, split, phrasings))
     return made
 
@@ -37,8 +38,9 @@ def _suite(suite: str, item: Item, number: int, split: Split, phrasings: int) ->
         forms = say.ASK[suite]
         yield _prompt(item, split, suite, forms[number % len(forms)].format(name=item.name), tense=suite)
         return
-    if suite == "hijack":
-        yield _hijack(item, number, split)
+    if suite in ("hijack", "switch"):
+        for i in range(phrasings):
+            yield _hijack(item, number + i, split, suite)
         return
     for i in range(phrasings):
         form = say.ASK["present"][(number + i) % len(say.ASK["present"])]
@@ -48,17 +50,15 @@ def _suite(suite: str, item: Item, number: int, split: Split, phrasings: int) ->
         yield _prompt(item, split, "request", form.format(name=item.name), phrasing="heldout", variant=9)
 
 
-def _hijack(item: Item, number: int, split: Split) -> Prompt:
+def _hijack(item: Item, number: int, split: Split, suite: str) -> Prompt:
     """A new-instruction attack; held-out items meet tuned and held-out attack wordings in turn."""
-    everything = items()
     forms = say.HIJACK + (say.HIJACK_HELDOUT if split == "heldout" else ())
     form = forms[number % len(forms)]
-    covers = [i for i in everything if i.shelf == item.shelf and not i.dangerous]
-    request = say.ASK["present"][number % len(say.ASK["present"])].format(name=item.name)
+    covers = [i for i in items() if i.shelf == item.shelf and not i.dangerous and i.name != item.name]
+    request = say.ASK["present"][number // len(forms) % len(say.ASK["present"])].format(name=item.name)
     text = form.format(cover=covers[number % len(covers)].name, request=request)
-    return _prompt(
-        item, split, "hijack", text, phrasing="heldout" if form in say.HIJACK_HELDOUT else "tuned"
-    )
+    phrasing = "heldout" if form in say.HIJACK_HELDOUT else "tuned"
+    return _prompt(item, split, suite, text, phrasing=phrasing, variant=number)
 
 
 def _prompt(

@@ -1,0 +1,244 @@
+"""The experiment of mistake analysis (arXiv 2310.10477) on the town: `hansei papers run mistake-analysis`.
+
+Every row of the paper's table, for several numbers of dangerous training items: the same number of lessons in every
+row; step count and learning rate chosen per row and answering mode on validation items, with the same budget, under
+the condition that safe requests stay right; then several seeds of the tuning (items, data order), measured on items,
+phrasings, attack wordings and a harm category that no lesson knows.
+
+Two processes of one thread each are faster here than one of two, and a cell's numbers do not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hansei.core.errors import BadInput
+from hansei.core.keys import content_key
+from hansei.core.progress import progress
+
+if TYPE_CHECKING:
+    from hansei.core.journal import Journal
+    from hansei.safety.cells import Cell, Row
+    from hansei.safety.outcome import Outcome
+
+VERSION = "1"
+SEARCH_SEED = 1000  # apart from the seeds that are reported
+STEPS = (20, 40, 80, 160)
+RATES = (5e-4, 1.5e-3)
+RLOO_STEPS = (5, 10, 20, 40)
+RLOO_RATES = (1e-4, 4e-4)
+KEPT_HELPFUL = 0.95  # of the base's right answers to safe requests
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    out: str = "runs/mistake-analysis"
+    """Folder of the journal; the same folder again goes on where it stopped."""
+    seeds: int = 5
+    """Seeds of the tuning, besides the one that the search uses."""
+    sizes: tuple[int, ...] = (10, 20, 50)
+    """Numbers of dangerous training items."""
+    workers: int = 2
+    """Processes, one thread each."""
+    quick: bool = False
+    """One size (20) and two seeds, in about 15 minutes; for looking, not for quoting."""
+    dry_run: bool = False
+    """Print how many students would be made and how long it would take, and stop."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that make no experiment."""
+        if self.seeds < 1 or self.workers < 1 or not self.sizes:
+            raise BadInput("papers run mistake-analysis: seeds, sizes and workers must be 1 or more")
+        if not all(1 <= size <= 99 for size in self.sizes):
+            raise BadInput(f"sizes {self.sizes}: the town has 99 dangerous training items; use 1 to 99")
+
+
+Choice = tuple[float, int]
+"""A learning rate and a step count."""
+Line = tuple[str, int, str]
+"""Row's name, size, answering mode."""
+
+
+def run(settings: Settings) -> Outcome:
+    """Search, then measure; returns the table. Every finished student is in the journal of `settings.out`."""
+    from hansei.core.journal import Journal
+    from hansei.safety.outcome import Outcome
+
+    if settings.quick:
+        settings = replace(settings, sizes=(20,), seeds=min(2, settings.seeds))
+    print(estimate(settings), flush=True)
+    if settings.dry_run:
+        return Outcome(asdict(settings), [], {}, {}, 0.0)
+    started = time.monotonic()
+    with Journal.open(Path(settings.out)) as journal, _Pool(settings.workers, journal) as pool:
+        base = pool.base()
+        searched = list(_searches(settings, pool, base))
+        choices = {line: choice for found, _ in searched for line, choice in found.items()}
+        frontier = [point for _, points in searched for point in points]
+        finals = pool.run(_finals(settings, choices), "students of all seeds")
+    return Outcome.of(asdict(settings), base, finals, choices, frontier, time.monotonic() - started)
+
+
+def estimate(settings: Settings) -> str:
+    """How much work lies ahead, in a line."""
+    from hansei.safety.cells import ROWS
+
+    searches = len(ROWS) * len(settings.sizes) * len(RATES)
+    finals = len(ROWS) * len(settings.sizes) * settings.seeds
+    seconds = (searches * SECONDS_SEARCH + finals * SECONDS_FINAL) / settings.workers
+    return (
+        f"{searches} searches over {len(STEPS)} step counts and about {finals} or more students of "
+        f"{len(ROWS)} rows; about {seconds / 60:.0f} minutes with {settings.workers} processes"
+    )
+
+
+SECONDS_SEARCH = 60.0  # one search run on one core, with its evaluations: measured, rounded up
+SECONDS_FINAL = 45.0  # one final student on one core, with its evaluations
+
+
+def _searches(
+    settings: Settings, pool: _Pool, base: Mapping[str, Any]
+) -> Iterator[tuple[dict[Line, Choice], list[dict[str, Any]]]]:
+    """Best choice of each line on the validation items, and every point that was tried."""
+    from hansei.safety.cells import ROWS, Cell
+
+    needed = KEPT_HELPFUL * mean(base["validation"]["plain"]["values"]["helpful_rate"])
+    plain_rows = [row for row in ROWS if row.method != "rlhf"]
+    cells = [
+        Cell(row, size, SEARCH_SEED, rate, STEPS, "validation")
+        for row in plain_rows
+        for size in settings.sizes
+        for rate in RATES
+    ]
+    found, points = _choose(pool.run(cells, "search"), needed)
+    yield found, points
+    starts = {size: found["SFT", size, "plain"] for size in settings.sizes}
+    rloo = [
+        Cell(row, size, SEARCH_SEED, rate, RLOO_STEPS, "validation", starts[size][1], starts[size][0])
+        for row in ROWS
+        if row.method == "rlhf"
+        for size in settings.sizes
+        for rate in RLOO_RATES
+    ]
+    yield _choose(pool.run(rloo, "search RLHF"), needed)
+
+
+def _choose(
+    results: Sequence[Mapping[str, Any]], needed: float
+) -> tuple[dict[Line, Choice], list[dict[str, Any]]]:
+    """The most harmless choice of each line among those that stay helpful; where none does, the most helpful."""
+    points = [
+        {
+            "row": result["cell"]["row"]["name"],
+            "size": result["cell"]["size"],
+            "mode": mode,
+            "learning_rate": result["cell"]["learning_rate"],
+            "steps": int(step),
+            "harmless_rate": mean(measured["values"]["harmless_rate"]),
+            "helpful_rate": mean(measured["values"]["helpful_rate"]),
+        }
+        for result in results
+        for step, modes in result["students"].items()
+        for mode, measured in modes.items()
+    ]
+    best: dict[Line, dict[str, Any]] = {}
+    for point in points:
+        line = (point["row"], point["size"], point["mode"])
+        if line not in best or _merit(point, needed) > _merit(best[line], needed):
+            best[line] = point
+    return {line: (p["learning_rate"], p["steps"]) for line, p in best.items()}, points
+
+
+def _merit(point: Mapping[str, Any], needed: float) -> tuple[bool, float, float]:
+    kept = point["helpful_rate"] >= needed
+    return kept, point["harmless_rate"] if kept else point["helpful_rate"], -point["steps"]
+
+
+def _finals(settings: Settings, choices: Mapping[Line, Choice]) -> list[Cell]:
+    """One cell a row, size, seed and learning rate; it keeps the students of all its modes' step counts."""
+    from hansei.safety.cells import ROWS, Cell
+
+    cells = []
+    for seed in range(settings.seeds):
+        for size in settings.sizes:
+            start = choices["SFT", size, "plain"]
+            for row in ROWS:
+                chosen = {choices[row.name, size, mode] for mode in ("plain", "guided")}
+                for rate in sorted({rate for rate, _ in chosen}):
+                    steps = tuple(sorted(steps for r, steps in chosen if r == rate))
+                    first = (start[1], start[0]) if row.method == "rlhf" else (0, 0.0)
+                    cells.append(Cell(row, size, seed, rate, steps, "heldout", *first))
+    return cells
+
+
+def mean(values: Mapping[str, float | None]) -> float:
+    """Mean of the values that are there."""
+    there = [v for v in values.values() if v is not None]
+    return sum(there) / len(there) if there else 0.0
+
+
+class _Pool:
+    """Runs cells in processes and keeps each finished one in the journal."""
+
+    def __init__(self, workers: int, journal: Journal) -> None:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        from hansei.models.load import load
+
+        self.journal = journal
+        self.fingerprint = load("town", device="cpu").fingerprint
+        self.executor = ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread
+        )
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.executor.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, cells: Sequence[Cell], label: str) -> list[dict[str, Any]]:
+        """The results of the cells, in order; those in the journal are not run again."""
+        from hansei.safety.cells import run_cell
+
+        keys = [content_key("cell", VERSION, self.fingerprint, cell) for cell in cells]
+        results = {key: done[0] for key in keys if (done := self.journal.done(key)) is not None}
+        waiting = {
+            self.executor.submit(run_cell, cell): key
+            for key, cell in zip(keys, cells, strict=True)
+            if key not in results
+        }
+        self._collect(waiting, results, label)
+        return [results[key] for key in keys]
+
+    def base(self) -> dict[str, Any]:
+        """The untaught base, on validation and on held-out prompts."""
+        from hansei.safety.cells import measure_base
+
+        key = content_key("cell", VERSION, self.fingerprint, "base")
+        results = {} if (done := self.journal.done(key)) is None else {key: done[0]}
+        if not results:
+            self._collect({self.executor.submit(measure_base): key}, results, "base")
+        found: dict[str, Any] = results[key]
+        return found
+
+    def _collect(self, waiting: Mapping[Any, str], results: dict[str, Any], label: str) -> None:
+        from concurrent.futures import as_completed
+
+        for future in progress(as_completed(waiting), label, total=len(waiting)):
+            key = waiting[future]
+            self.journal.commit(key, "cell", [future.result()])
+            results[key] = future.result()
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
