@@ -81,7 +81,7 @@ def _hash(file: Path) -> str:
 
 def _fingerprinted(folder: Path) -> set[Path]:
     found = {file for pattern in FINGERPRINTED for file in folder.glob(pattern)}
-    return {file for file in found if file.name not in ("trainer_state.json", "training_args.json")}
+    return {file for file in found if file.name not in ("trainer_state.json", "training_args.json", "hansei.json")}
 
 
 def _folder(name: str, relative_to: Path, wanted_by: str = "") -> Path:

@@ -1,0 +1,129 @@
+"""How a student is trained: frozen settings whose field docstrings are the command's help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from hansei.core.errors import BadInput
+
+Adapter = Literal["auto", "lora", "none"]
+Bf16 = Literal["auto", "yes", "no"]
+Schedule = Literal["constant", "cosine", "linear"]
+TooLong = Literal["raise", "drop"]
+Device = Literal["auto", "cpu"]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What every training loop shares. Raises BadInput at a value that can't work."""
+
+    steps: int = 200
+    """Optimiser steps; lessons are repeated in a new seeded order as often as that takes."""
+    batch: int = 32
+    """Lessons a step (completions a step for RLOO); every step is full."""
+    micro_batch: int = 0
+    """Lessons in memory at once; 0 is the whole batch. Must divide `batch`. Changes no more than rounding."""
+    learning_rate: float = 2e-4
+    """Peak of the schedule, for AdamW."""
+    schedule: Schedule = "constant"
+    """After the warm-up: constant, or a cosine or a line down to 0."""
+    warmup: int = 0
+    """Steps of linear warm-up."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay; norms and biases are left out."""
+    max_grad_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    max_length: int = 1024
+    """Longest lesson in tokens; the model's own context, where that is shorter. RLOO: longest prompt."""
+    too_long: TooLong = "raise"
+    """What is done at a longer lesson: stop and say how many, or drop and count. Nothing is ever cut."""
+    adapter: Adapter = "auto"
+    """auto: LoRA for models over 100 million parameters, full weights below. A start model that is an adapter
+    already is trained on as one."""
+    lora_rank: int = 16
+    """Rank of LoRA's matrices, on every linear layer but the output head."""
+    lora_alpha: int = 32
+    """LoRA's scale is alpha / rank."""
+    bf16: Bf16 = "auto"
+    """bf16 autocast. auto: on GPUs that have it, never on a processor."""
+    packing: bool = False
+    """SFT only: put the lessons of a step end to end into as few rows as fit, where attention is PyTorch's
+    (sdpa). The loss is the same up to rounding; pays where lengths differ much."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, about a fifth slower."""
+    save_every: int = 0
+    """Steps between checkpoints that a killed run resumes from; 0: none, a killed run starts again."""
+    seed: int = 0
+    """Seed of the order of lessons, of new weights and of dropout."""
+    device: Device = "auto"
+    """auto: the first CUDA GPU where there is one."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "max_length", "lora_rank", "lora_alpha"):
+            _at_least(self, name, 1)
+        for name in ("micro_batch", "warmup", "weight_decay", "save_every", "seed"):
+            _at_least(self, name, 0)
+        for name in ("learning_rate", "max_grad_norm"):
+            if not getattr(self, name) > 0:
+                raise BadInput(f"{name}: expected a number above 0, found {getattr(self, name)}")
+        kinds = {
+            "schedule": Schedule,
+            "too_long": TooLong,
+            "adapter": Adapter,
+            "bf16": Bf16,
+            "device": Device,
+        }
+        for name, kind in kinds.items():
+            one_of(name, getattr(self, name), get_args(kind))
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise BadInput(f"micro_batch: {self.micro_batch} does not divide batch={self.batch}")
+
+
+@dataclass(frozen=True)
+class PreferenceSettings:
+    """What DPO adds (Rafailov et al. 2023, arXiv 2305.18290). The loss is its equation 7."""
+
+    beta: float = 0.1
+    """How strongly the student is held to the start model."""
+    precompute_reference: bool = True
+    """Score every pair once by the start model before training, in place of keeping it in memory and asking
+    it at each step: faster where pairs are seen more than once, and half the memory."""
+
+    def __post_init__(self) -> None:
+        if not self.beta > 0:
+            raise BadInput(f"beta: expected a number above 0, found {self.beta}")
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """What RLOO adds (Ahmadian et al. 2024, arXiv 2402.14740). Defaults are TRL's, but for the length."""
+
+    beta: float = 0.05
+    """Weight of the KL penalty against the start model, inside the reward; 0: no penalty and no reference."""
+    num_generations: int = 4
+    """Answers to each prompt, which are each other's baseline. Must divide `batch`."""
+    max_completion: int = 64
+    """Longest answer in tokens."""
+    temperature: float = 1.0
+    """Of the answers that are learnt from."""
+    mask_truncated: bool = False
+    """Leave answers that hit `max_completion` out of the loss. A reward model can't see that."""
+
+    def __post_init__(self) -> None:
+        _at_least(self, "beta", 0)
+        _at_least(self, "num_generations", 2)
+        _at_least(self, "max_completion", 1)
+        if not self.temperature > 0:
+            raise BadInput(f"temperature: expected a number above 0, found {self.temperature}")
+
+
+def one_of(name: str, found: str, expected: tuple[str, ...]) -> None:
+    """Raises BadInput unless `found` is one of `expected`."""
+    if found not in expected:
+        raise BadInput(f"{name}: expected one of {', '.join(expected)}, found {found!r}")
+
+
+def _at_least(settings: Any, name: str, least: int) -> None:
+    if not getattr(settings, name) >= least:
+        raise BadInput(f"{name}: expected at least {least}, found {getattr(settings, name)}")

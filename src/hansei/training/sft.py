@@ -1,0 +1,81 @@
+"""Supervised fine-tuning on lessons: prompt, completion, loss on the completion only.
+
+Everything that a lesson quotes in its prompt, such as the mistake it is about, is read and never trained on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from hansei.core.records import Lesson
+from hansei.training.job import Job, is_finished, plan
+from hansei.training.lessons import IGNORED, Encoded, check_kind, encode, fitting
+from hansei.training.settings import TrainSettings
+from hansei.training.start import Start, load_start
+from hansei.training.student import finish_student
+
+
+def train_sft(
+    model_path: str,
+    lessons: Sequence[Lesson],
+    settings: TrainSettings,
+    out: Path,
+    *,
+    keep_steps: Sequence[int] = (),
+) -> Path:
+    """Teaches the lessons' completions with TRL's SFTTrainer; returns `out`, the student's folder.
+
+    The loss is the mean cross-entropy over the completions' tokens of a step, end of turn included.
+    `keep_steps`: also keeps the students after so many steps as `out/step-N`; needs a constant schedule, so
+    that each is the student that a training of so many steps would give.
+
+    A killed training resumes from its newest whole checkpoint in `out.work` (save_every=0: none, it starts
+    again) and gives the same weights, bit for bit, on one machine with the same number of threads. Where
+    `out` holds this very student already, nothing is done. Raises BadInput at lessons, settings or a folder
+    that it can't work with, and where the loss is not finite.
+    """
+    check_kind("sft", lessons, "completion")
+    job = plan("sft", model_path, lessons, dataclasses.asdict(settings), out, keep_steps)
+    if not is_finished(job):
+        _train(job, lessons, settings)
+    return job.out
+
+
+def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings) -> None:
+    from trl import SFTConfig, SFTTrainer
+
+    from hansei.training.fitting import arguments, dataset, fit, quiet
+    from hansei.training.packing import packer
+
+    tokenised = {"skip_prepare_dataset": True}  # by `_rows`, once and in one batch
+    with quiet():
+        start = load_start(job, settings)
+        tokenizer = start.working_tokenizer()
+        trainer = SFTTrainer(
+            model=start.model,
+            args=arguments(SFTConfig, job, settings, start, max_length=None, dataset_kwargs=tokenised),
+            train_dataset=dataset(_rows(job, lessons, settings, start)),
+            processing_class=tokenizer,
+            peft_config=start.lora,
+            data_collator=packer(start.model, tokenizer.pad_token_id) if settings.packing else None,
+        )
+        fit(trainer, job, settings, start, settings.batch)
+        finish_student(job, trainer.model, start)
+
+
+def _rows(
+    job: Job, lessons: Sequence[Lesson], settings: TrainSettings, start: Start
+) -> list[dict[str, list[int]]]:
+    """One row a lesson: `input_ids` and `labels`, of one length."""
+    encoded = encode(start.tokenizer, [(le.prompt, le.completion or "") for le in lessons], start.ends)
+    limit = min(settings.max_length, start.context)
+    kept = fitting(encoded, lambda e: len(e.ids), limit, settings, "lessons")
+    job.facts["dropped"] = len(encoded) - len(kept)
+    return [{"input_ids": e.ids, "labels": labels(e)} for e in kept]
+
+
+def labels(encoded: Encoded) -> list[int]:
+    """What is learnt at each token: the token itself in the last turn, nothing before it."""
+    return [IGNORED] * encoded.start + encoded.ids[encoded.start :]
