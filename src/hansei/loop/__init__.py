@@ -1,0 +1,36 @@
+"""The loop: find what a model gets wrong, explain it, teach it, and prove on held-out prompts that it worked.
+
+`learn` is the whole flow, `probe` its first half; `rejudge` and `compare_runs` work on what is stored. Each
+takes one settings dataclass, whose field docstrings are the command's help. Importing this package is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hansei.loop.settings import CompareSettings, LearnSettings, ProbeSettings, RejudgeSettings
+
+if TYPE_CHECKING:
+    from hansei.loop.flow import Learned, learn, probe
+    from hansei.loop.stored import compare_runs, rejudge
+
+__all__ = [
+    "CompareSettings",
+    "LearnSettings",
+    "Learned",
+    "ProbeSettings",
+    "RejudgeSettings",
+    "compare_runs",
+    "learn",
+    "probe",
+    "rejudge",
+]
+_HOMES = {"Learned": "flow", "learn": "flow", "probe": "flow", "compare_runs": "stored", "rejudge": "stored"}
+
+
+def __getattr__(name: str) -> Any:
+    """Finds the functions when they are asked for: they import SQLAlchemy and NumPy."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"hansei.loop.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'hansei.loop' has no attribute {name!r}")

@@ -1,0 +1,347 @@
+"""`learn`: the loop from top to bottom. `probe`: its first half.
+
+prompts -> attempts -> verdicts -> mistakes -> good answers -> lessons -> student -> attempts -> comparison
+        ask         judge      pick                         plan      teach       ask again    compare
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from hansei.core.errors import BadInput
+from hansei.core.journal import Journal
+from hansei.core.records import Attempt, Mistake, Student, Verdict
+from hansei.judges.protocol import Judge
+from hansei.loop.settings import METHODS, LearnSettings, ProbeSettings
+from hansei.loop.work import (
+    Files,
+    answer,
+    estimate,
+    identity,
+    judge_of,
+    judged,
+    model_of,
+    peak_rss_mb,
+    read,
+    sampling_of,
+)
+from hansei.models.load import ENDPOINT
+from hansei.models.protocol import Model
+from hansei.safety.wording import Wording, wording_for
+from hansei.steps import run
+from hansei.steps.ask import AnsweringMethod, ask, guided, plain
+from hansei.steps.compare import Answers, Comparison, apart, compare
+from hansei.steps.good_answers import good_answers, keep_of_answers, keep_of_file
+from hansei.steps.material import Keep, Material, Plan
+from hansei.steps.mistakes import from_data, pick
+from hansei.steps.teach import dropped, teach
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a run. `str()` is the comparison's table."""
+
+    comparison: Comparison | None
+    """The model before and after; None after a dry run."""
+    student: Student | None
+    """The taught model; None where nothing was taught here."""
+    counts: Mapping[str, int]
+    """What happened on the way: prompts, mistakes, dropped, lessons …"""
+    out: str
+    """The run's folder."""
+    remarks: tuple[str, ...] = ()
+    """What the user should know besides the figures."""
+    seconds: float = field(default=0.0, compare=False)
+    """How long it took, this time."""
+
+    def __str__(self) -> str:
+        counts = "" if self.comparison else "\n".join(f"{n:>12,} {name}" for name, n in self.counts.items())
+        student = f"student: {self.student.path}" if self.student else ""
+        table = str(self.comparison) if self.comparison else ""
+        return "\n\n".join(part for part in (table, counts, *self.remarks, student) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison's object with time and memory, the student and the remarks."""
+        rest = {"out": self.out, "student": self.student and self.student.path, "remarks": list(self.remarks)}
+        if self.comparison is None:
+            return {"counts": dict(self.counts)} | rest
+        return self.comparison.to_json(seconds=self.seconds, peak_rss_mb=peak_rss_mb()) | rest
+
+
+def tell(line: str) -> None:
+    """Says something on stderr, where it is in nobody's way."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the first half of the loop leaves for the second."""
+
+    fingerprint: str
+    """Of the model that was asked."""
+    rows: dict[str, Answers]
+    """The rows before teaching."""
+    plan: Plan | None
+    """The lessons; None where there was no mistake."""
+    counts: dict[str, int]
+    """What happened on the way."""
+
+
+def learn(settings: LearnSettings, say: Say = tell) -> Learned:
+    """Runs the loop and returns the comparison of the model before and after, on held-out prompts.
+
+    The same settings and `out` again: goes on where the last run stopped. Raises BadInput for anything in the
+    settings, files, models or folder that can't be worked with, and where lessons are held-out prompts too.
+    """
+    started = time.perf_counter()
+    if settings.method not in METHODS:
+        raise BadInput(f"method {settings.method!r}: expected one of {', '.join(METHODS)}")
+    files = read(settings)
+    if settings.dry_run:
+        return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
+    elsewhere = settings.model.startswith(ENDPOINT)
+    if elsewhere:
+        say(
+            f"{settings.model} can't be taught from here: its lessons are written to {settings.out}/lessons. "
+            "Train on them where the model is, serve the student, and `hansei compare` measures it."
+        )
+    with run.open_run(settings.out, identity(settings)) as journal:
+        run.store(journal, "prompt", [*files.train, *files.proof])
+        by = judge_of(settings)
+        # The model is let go of before training, which loads it again: big models don't fit twice.
+        found = _find(settings, files, by, journal)
+        remarks: list[str] = []
+        student = None
+        if found.plan is None:
+            remarks.append("No mistakes were found on the training prompts: there is nothing to teach.")
+        else:
+            apart(found.plan.lessons, files.proof)
+            _export(found.plan, settings, journal)
+            if elsewhere:
+                remarks.append(_go_on(settings))
+            else:
+                student = _taught(settings, found.fingerprint, found.plan, journal)
+                found.counts["lessons too long"] = dropped(student.path)
+                found.rows.update(_after(settings, student, files, by, journal))
+        lessons = found.plan.lessons if found.plan else None
+        comparison = compare(
+            files.proof,
+            found.rows,
+            final="after" if "after" in found.rows else None,
+            lessons=lessons,
+            paper=settings.method,
+            judge=f"{by.name} {by.version}",
+            settings=identity(settings),
+            seeds=(settings.seed,),
+            counts=found.counts,
+        )
+        run.write_comparison(Path(settings.out) / "comparison.json", comparison)
+        if student:
+            _card(student, comparison)
+    seconds = time.perf_counter() - started
+    return Learned(comparison, student, found.counts, settings.out, tuple(remarks), seconds)
+
+
+def probe(settings: ProbeSettings, say: Say = tell) -> Learned:
+    """Asks the model every prompt, judges the answers and counts. Raises BadInput as `learn` does."""
+    started = time.perf_counter()
+    files = read(settings)
+    prompts = [*files.train, *files.proof]
+    if settings.dry_run:
+        return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
+    with run.open_run(settings.out, identity(settings)) as journal:
+        run.store(journal, "prompt", prompts)
+        by, model = judge_of(settings), model_of(settings.model, settings.base_url, settings)
+        answers = answer(model, prompts, settings, by, journal, row="model", method=plain)
+        run.store(journal, "mistake", pick(prompts, answers.attempts, answers.verdicts))
+        comparison = compare(
+            prompts,
+            {"model": answers},
+            paper="probe",
+            judge=f"{by.name} {by.version}",
+            settings=identity(settings),
+            seeds=(settings.seed,),
+        )
+        run.write_comparison(Path(settings.out) / "comparison.json", comparison)
+    counts = comparison.rows["model"].counts
+    return Learned(comparison, None, counts, settings.out, seconds=time.perf_counter() - started)
+
+
+def _find(settings: LearnSettings, files: Files, by: Judge, journal: Journal) -> _Found:
+    """First half: ask, judge, pick, find good answers, write lessons."""
+    model = model_of(settings.model, settings.base_url, settings)
+    wording = _wording(settings)
+    rows = {
+        name: answer(model, files.proof, settings, by, journal, row=name, method=method)
+        for name, method in _answering(settings, wording, "before").items()
+    }
+    attempts = ask(model, files.train, sampling_of(settings), journal, label="ask, training prompts")
+    verdicts = judged(by, files.train, attempts, journal)
+    mistakes = _mistakes(settings, files, model, by, attempts, verdicts, wording, journal)
+    run.store(journal, "mistake", mistakes)
+    counts = Counter(
+        {
+            "training prompts": len(files.train),
+            "held-out prompts": len(files.proof),
+            "mistakes": len(mistakes),
+        }
+    )
+    if files.unused:
+        counts["validation prompts, not used"] = files.unused
+    if not mistakes:
+        return _Found(model.fingerprint, rows, None, dict(counts))
+    material, more = _material(settings, files, model, by, mistakes, (attempts, verdicts), wording, journal)
+    module = importlib.import_module(METHODS[settings.method])
+    plan: Plan = module.plan(material, _method_settings(module.Settings, settings, wording))
+    run.store(journal, "analysis", list(plan.analyses))
+    run.store(journal, "lesson", list(plan.lessons))
+    counts.update(more)
+    counts.update(plan.counts)
+    counts["lessons"] = len(plan.lessons)
+    return _Found(model.fingerprint, rows, plan, {name: n for name, n in counts.items() if n})
+
+
+def _mistakes(
+    settings: LearnSettings,
+    files: Files,
+    model: Model,
+    by: Judge,
+    attempts: Sequence[Attempt],
+    verdicts: Sequence[Verdict],
+    wording: Wording,
+    journal: Journal,
+) -> list[Mistake]:
+    """The model's failed answers, those of the data, or those that a hint induces."""
+    if settings.mistakes == "model":
+        return pick(files.train, attempts, verdicts)
+    if settings.mistakes == "data":
+        found = from_data(files.train)
+        if not found:
+            raise BadInput(f"{settings.prompts}: --mistakes data expects a column `mistake`, no row has one")
+        return found
+    from hansei.safety.mistake_analysis import induce
+
+    induced = induce(model, files.train, wording, journal, settings.max_new_tokens)
+    return pick(files.train, induced, judged(by, files.train, induced, journal), source="induced")
+
+
+def _material(
+    settings: LearnSettings,
+    files: Files,
+    model: Model,
+    by: Judge,
+    mistakes: Sequence[Mistake],
+    first: tuple[Sequence[Attempt], Sequence[Verdict]],
+    wording: Wording,
+    journal: Journal,
+) -> tuple[Material, Counter[str]]:
+    """Mistakes with good answers, and what to keep. `first`: the answers to the training prompts, judged."""
+    analyst = model
+    if settings.analyst:
+        analyst = model_of(settings.analyst, settings.analyst_base_url, settings)
+    sampling = sampling_of(settings)
+    words = {"reminder": wording.reminder, "revise": wording.revise}
+    cases, counts = good_answers(files.train, mistakes, model, analyst, by, sampling, journal, **words)
+    if not cases:
+        raise BadInput(
+            f"none of {len(mistakes)} mistakes has a good answer that judge {by.name} accepts: give a column "
+            "`reference` in --prompts, or a stronger --analyst"
+        )
+    keep: list[Keep]
+    if files.keep is None:
+        keep = keep_of_answers(files.train, *first)
+        counts["kept own answers"] = len(keep)
+    else:
+        keep, more = keep_of_file(files.keep, model, by, sampling, journal)
+        counts.update(more)
+    if not keep:
+        raise BadInput(
+            "no benign prompt with an accepted answer, and without them the student learns to refuse "
+            "everything: give --keep FILE with a column `reference`, or rows that expect an answer"
+        )
+    return Material(cases, keep, model, analyst, journal), counts
+
+
+def _method_settings(kind: type[Any], settings: LearnSettings, wording: Wording) -> Any:
+    """The method's own settings, with what the loop's settings say where the method has such a field."""
+    ours = {"wording": wording, "max_new_tokens": settings.max_new_tokens}
+    return kind(**{f.name: ours[f.name] for f in fields(kind) if f.name in ours})
+
+
+def _wording(settings: LearnSettings) -> Wording:
+    wording = wording_for(settings.model)
+    return wording if settings.reminder is None else replace(wording, reminder=settings.reminder)
+
+
+def _answering(settings: LearnSettings, wording: Wording, row: str) -> dict[str, AnsweringMethod]:
+    """How each row is asked. A student of Chain of Hindsight is always asked for the good answer."""
+    good = wording.good if settings.method == "hindsight" and row == "after" else None
+    ways = {row: guided(good, name="good") if good else plain}
+    if settings.guided:
+        ways[f"{row}, guided"] = guided(" ".join(s for s in (wording.reminder, good) if s))
+    return ways
+
+
+def _taught(settings: LearnSettings, parent: str, plan: Plan, journal: Journal) -> Student:
+    """The student; `parent` is the fingerprint of the model that was asked."""
+    from hansei.training.settings import TrainSettings
+
+    training = TrainSettings(
+        steps=settings.steps,
+        batch=settings.batch,
+        learning_rate=settings.learning_rate,
+        adapter=settings.adapter,
+        seed=settings.seed,
+        max_length=settings.max_length,
+        too_long="drop",  # counted: hours of answers are not thrown away for one long lesson
+        device="cpu" if settings.device == "cpu" else "auto",
+        save_every=max(1, settings.steps // 4),
+    )
+    return teach(
+        settings.model,
+        parent,
+        plan,
+        training,
+        Path(settings.out) / "student",
+        journal,
+    )
+
+
+def _after(
+    settings: LearnSettings, student: Student, files: Files, by: Judge, journal: Journal
+) -> dict[str, Answers]:
+    """Second half: ask the student the same prompts."""
+    model = model_of(student.path, None, settings)
+    return {
+        name: answer(model, files.proof, settings, by, journal, row=name, method=method)
+        for name, method in _answering(settings, _wording(settings), "after").items()
+    }
+
+
+def _export(plan: Plan, settings: LearnSettings, journal: Journal) -> None:
+    from hansei.core.export import to_trl
+
+    to_trl(plan.lessons, Path(settings.out) / "lessons")
+
+
+def _go_on(settings: LearnSettings) -> str:
+    return (
+        f"The lessons are in {settings.out}/lessons, in TRL's formats. Train, serve the student, then: "
+        f"hansei compare {settings.out} openai:NAME --base-url URL"
+    )
+
+
+def _card(student: Student, comparison: Comparison) -> None:
+    from hansei.training.student import write_card
+
+    before, after = (comparison.rows[name].figures for name in ("before", "after"))
+    write_card(student.path, before, after)

@@ -1,0 +1,144 @@
+"""Settings of the loop's commands. The field docstrings are the commands' help; importing this is cheap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+METHODS = {
+    "mistake-analysis": "hansei.safety.mistake_analysis",
+    "sft": "hansei.safety.sft",
+    "critique-revise": "hansei.safety.critique_revise",
+    "hindsight": "hansei.safety.hindsight",
+    "rlhf": "hansei.safety.rlhf",
+    "facts": "hansei.safety.facts",
+}
+"""Teaching methods: each module has `Settings` and `plan(material, settings) -> Plan`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """Settings of `hansei probe`: ask and judge, without teaching."""
+
+    model: str
+    """The model: `town`, a folder, a Hugging Face name, or openai:NAME with --base-url."""
+    prompts: str
+    """JSONL, CSV or Parquet with `prompt` or `messages`; optional: id, category, split, expected (refuse or
+    answer), reference (a good answer), mistake (a bad one). All other columns become tags."""
+    out: str
+    """Folder of the run. The same command again goes on where it stopped."""
+    base_url: str | None = None
+    """Address of the OpenAI-compatible server of --model."""
+    judge: str = "rules"
+    """Who judges: rules (refusal or not), reference, town, or a model's name."""
+    judge_base_url: str | None = None
+    """Address of the server of an openai: judge."""
+    prompt_column: str = "prompt"
+    """The column that holds the request, such as Goal in JailbreakBench."""
+    expected: Literal["refuse", "answer"] | None = None
+    """What a good model does with the rows that don't say."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: str = "auto"
+    """auto, float32, bfloat16, float16: precision of the weights when answering."""
+    device_map: str | None = None
+    """auto spreads a big model over the devices; in place of --device."""
+    max_new_tokens: int = 256
+    """Longest answer, in tokens."""
+    temperature: float = 0.0
+    """0 is greedy; above, answers are drawn with --seed."""
+    seed: int = 0
+    """Seed of splits, sampling and training."""
+    limit: int | None = None
+    """At most so many prompts of each split."""
+    dry_run: bool = False
+    """Only say how many calls and tokens it would take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnSettings(ProbeSettings):
+    """Settings of `hansei learn`: the whole loop."""
+
+    method: str = "mistake-analysis"
+    """mistake-analysis, sft, critique-revise, hindsight, rlhf, facts (the town only)."""
+    mistakes: Literal["model", "data", "induced"] = "model"
+    """What the mistakes are: the model's own answers that the judge fails, the rows' `mistake` column, or
+    failed answers that the model gives when it is asked for bad ones."""
+    analyst: str | None = None
+    """Who explains mistakes and revises answers: a model's name; the model itself if not given."""
+    analyst_base_url: str | None = None
+    """Address of the server of an openai: analyst."""
+    keep: str | None = None
+    """Benign prompts (same formats), so that the student doesn't learn to refuse everything. If not given,
+    the model's accepted answers to rows that expect an answer serve."""
+    capability: str | None = None
+    """Questions with `reference`: asked before and after, as a check that nothing else was lost."""
+    reminder: str | None = None
+    """Sentence set before a request to get a good answer (guided answering); if not given, the method's."""
+    guided: bool = False
+    """Also measure both models with the reminder before every held-out request (rows "…, guided")."""
+    adapter: Literal["auto", "lora", "none"] = "auto"
+    """auto: LoRA for models over 100 million parameters, full weights below."""
+    steps: int = 200
+    """Optimiser steps."""
+    learning_rate: float = 2e-4
+    """Of AdamW."""
+    batch: int = 32
+    """Lessons a step."""
+    max_length: int = 2048
+    """Longest lesson in tokens (at most the model's context); longer ones are left out and counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejudgeSettings:
+    """Settings of `hansei judge`: a run's stored answers, judged again."""
+
+    run: str
+    """Folder of a run."""
+    judge: str
+    """Who judges: rules, reference, town, or a model's name."""
+    judge_base_url: str | None = None
+    """Address of the server of an openai: judge."""
+    device: str = "auto"
+    """Where a judge that is a local model runs."""
+    dtype: str = "auto"
+    """Precision of such a judge."""
+    device_map: str | None = None
+    """Spreads such a judge over devices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareSettings:
+    """Settings of `hansei compare`: runs, or models, on the same prompts."""
+
+    what: tuple[str, ...]
+    """Folders of runs; or one run and models, which are asked the run's held-out prompts; or models, with
+    --prompts and --out. The first is what the others are compared with."""
+    base_url: str | None = None
+    """Address of the server of the openai: models."""
+    prompts: str | None = None
+    """What to ask the models, where no run is named."""
+    out: str | None = None
+    """Folder for the answers, where no run is named."""
+    judge: str | None = None
+    """Who judges the models' answers: the run's own judge if a run is named, else rules if not given."""
+    judge_base_url: str | None = None
+    """Address of the server of an openai: judge."""
+    prompt_column: str = "prompt"
+    """The column of --prompts that holds the request."""
+    expected: Literal["refuse", "answer"] | None = None
+    """What a good model does with the rows of --prompts that don't say."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: str = "auto"
+    """auto, float32, bfloat16, float16."""
+    device_map: str | None = None
+    """auto spreads a big model over the devices."""
+    max_new_tokens: int = 256
+    """Longest answer, in tokens, where no run is named."""
+    temperature: float = 0.0
+    """0 is greedy, where no run is named."""
+    seed: int = 0
+    """Seed of sampling, where no run is named."""
+    limit: int | None = None
+    """At most so many prompts."""

@@ -1,0 +1,223 @@
+"""`rejudge` and `compare_runs`: what is stored is judged again or compared, and never asked again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hansei.core.errors import BadInput
+from hansei.core.journal import FILE, Journal
+from hansei.core.records import Lesson, Prompt, by_id
+from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
+from hansei.loop.work import answer, identity, judge_of, judged, model_of, read
+from hansei.steps import run
+from hansei.steps.ask import plain
+from hansei.steps.compare import Answers, Comparison, compare
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a run's journal holds of its table."""
+
+    out: str
+    """The run's folder."""
+    prompts: list[Prompt]
+    """What the rows were asked."""
+    rows: dict[str, Answers]
+    """The lines of the table, in order."""
+    lessons: list[Lesson] | None
+    """What was taught; None where nothing was."""
+    settings: dict[str, Any]
+    """What the run was asked for."""
+
+
+def load_run(out: str | Path, journal: Journal) -> Stored:
+    """The table of a run from its journal. Raises BadInput where there is none yet, or of another version."""
+    run.check_layout(out, journal)
+    kept = run.kept_rows(journal)
+    if not kept:
+        raise BadInput(f"{out}: the run has no answers yet: run it again to finish it")
+    rows = run.answers_of(journal, kept)
+    asked = {a.prompt_id for answers in rows.values() for a in answers.attempts}
+    prompts = [p for p in run.stored(journal, "prompt", Prompt) if p.id in asked]
+    lessons = run.stored(journal, "lesson", Lesson) or None
+    return Stored(str(out), prompts, rows, lessons, journal.noted("settings"))
+
+
+def rejudge(settings: RejudgeSettings) -> Comparison:
+    """A run's stored answers, judged again by another judge; nothing is asked of the models.
+
+    Written to comparison-by-JUDGE.json in the run's folder; the run's own comparison stays. Raises BadInput
+    where the folder holds no finished answers or the judge can't be used.
+    """
+    with open_stored(settings.run) as journal:
+        by = judge_of(settings)
+        there = load_run(settings.run, journal)
+        rows = {
+            name: Answers(a.attempts, judged(by, there.prompts, a.attempts, journal, f"judge, {name}"))
+            for name, a in there.rows.items()
+        }
+        comparison = _compared(there, rows, f"{by.name} {by.version}", {"judge": settings.judge})
+    name = re.sub(r"[^\w.-]+", "-", settings.judge).strip("-.")
+    run.write_comparison(Path(settings.run) / f"comparison-by-{name}.json", comparison)
+    return comparison
+
+
+def compare_runs(settings: CompareSettings) -> Comparison:
+    """Runs or models on the same prompts.
+
+    One run: its table. Several runs: their rows over the prompts that all of them asked. A run and models:
+    the models are asked the run's held-out prompts, judged as the run was, and stand beside its stored rows.
+    Models alone: they are asked `prompts`. Raises BadInput where there is nothing in common.
+    """
+    runs = [what for what in settings.what if (Path(what) / FILE).is_file()]
+    models = [what for what in settings.what if what not in runs]
+    if not settings.what:
+        raise BadInput("compare: name runs' folders or models")
+    if not runs:
+        return _models(models, settings)
+    if not models:
+        return _runs(runs)
+    if len(runs) > 1:
+        raise BadInput("compare: one run and models, or several runs; not both: " + " ".join(settings.what))
+    return _models_in_run(runs[0], models, settings)
+
+
+def open_stored(out: str) -> Journal:
+    """The journal of an existing run, to add to. Raises BadInput where there is none."""
+    if not (Path(out) / FILE).is_file():
+        raise BadInput(f"{out}: a run's folder was expected, there is no {FILE}: check the path")
+    return Journal.open(out)
+
+
+def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings) -> Comparison:
+    with open_stored(out) as journal:
+        there = load_run(out, journal)
+        asked = _as_asked(there, settings)
+        by = judge_of(asked)
+        for name in models:
+            model = model_of(name, settings.base_url, settings)
+            there.rows[name] = answer(model, there.prompts, asked, by, journal, row=name, method=plain)
+        rows = {
+            name: Answers(a.attempts, judged(by, there.prompts, a.attempts, journal, f"judge, {name}"))
+            for name, a in there.rows.items()
+        }
+        comparison = _compared(there, rows, f"{by.name} {by.version}", {})
+    run.write_comparison(Path(out) / "comparison.json", comparison)
+    return comparison
+
+
+def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
+    """The settings with the run's own sampling, and its judge unless another one is named."""
+    own = {name: there.settings[name] for name in ("max_new_tokens", "temperature", "seed")}
+    if settings.judge is None:
+        own |= {name: there.settings[name] for name in ("judge", "judge_base_url")}
+    return replace(settings, **own)
+
+
+def _runs(folders: Sequence[str]) -> Comparison:
+    """The rows of several runs over their common prompts; a row that two runs share stands once."""
+    loaded = []
+    for folder in folders:
+        with Journal.open(folder, read_only=True) as journal:
+            loaded.append(load_run(folder, journal))
+    first = loaded[0]
+    judges = {v.judge for there in loaded for a in there.rows.values() for v in a.verdicts}
+    if len(judges - {"reference"}) > 1:
+        raise BadInput(
+            f"the runs were judged by different judges ({', '.join(sorted(judges))}): "
+            "judge one again with `hansei judge`"
+        )
+    common = _common([there.prompts for there in loaded])
+    if not common:
+        raise BadInput(
+            f"{' and '.join(folders)}: no prompt was asked in all of them, nothing can be compared"
+        )
+    rows: dict[str, Answers] = {}
+    for there in loaded:
+        for name, answers in there.rows.items():
+            kept = _only(answers, common)
+            if not any(_same_answers(kept, other) for other in rows.values()):
+                rows[name if len(loaded) == 1 else f"{name} ({Path(there.out).name})"] = kept
+    lessons = [lesson for there in loaded for lesson in there.lessons or ()]
+    prompts = [p for p in first.prompts if p.id in common]
+    return _compared(
+        replace(first, prompts=prompts, lessons=lessons or None), rows, ", ".join(sorted(judges)), {}
+    )
+
+
+def _common(prompts: Sequence[Sequence[Prompt]]) -> set[str]:
+    """Ids of the prompts that are everywhere, and the same everywhere."""
+    first, *others = (by_id(some) for some in prompts)
+    return {
+        id
+        for id, prompt in first.items()
+        if all(id in other and other[id].messages == prompt.messages for other in others)
+    }
+
+
+def _only(answers: Answers, ids: set[str]) -> Answers:
+    kept = [(a, v) for a, v in zip(answers.attempts, answers.verdicts, strict=True) if a.prompt_id in ids]
+    return Answers([a for a, _ in kept], [v for _, v in kept])
+
+
+def _same_answers(one: Answers, other: Answers) -> bool:
+    """Whether two rows are one model's answers: they have the same keys."""
+    return [a.id for a in one.attempts] == [a.id for a in other.attempts]
+
+
+def _models(models: Sequence[str], settings: CompareSettings) -> Comparison:
+    if settings.prompts is None or settings.out is None:
+        raise BadInput(
+            f"compare {' '.join(models)}: no run's folder among them; models are compared with "
+            "--prompts FILE and --out FOLDER"
+        )
+    asked = replace(settings, judge=settings.judge or "rules")
+    what = ProbeSettings(
+        model=" ".join(models),
+        prompts=settings.prompts,
+        out=settings.out,
+        base_url=settings.base_url,
+        judge=asked.judge or "rules",
+        judge_base_url=settings.judge_base_url,
+        prompt_column=settings.prompt_column,
+        expected=settings.expected,
+        device=settings.device,
+        dtype=settings.dtype,
+        device_map=settings.device_map,
+        max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        seed=settings.seed,
+        limit=settings.limit,
+    )
+    files = read(what)
+    prompts = [*files.train, *files.proof]
+    with run.open_run(settings.out, identity(what)) as journal:
+        run.store(journal, "prompt", prompts)
+        by = judge_of(asked)
+        rows = {}
+        for name in models:
+            model = model_of(name, settings.base_url, settings)
+            rows[name] = answer(model, prompts, asked, by, journal, row=name, method=plain)
+        comparison = compare(
+            prompts, rows, paper="compare", judge=f"{by.name} {by.version}", settings=identity(what)
+        )
+    run.write_comparison(Path(settings.out) / "comparison.json", comparison)
+    return comparison
+
+
+def _compared(
+    there: Stored, rows: Mapping[str, Answers], judge: str, changed: Mapping[str, Any]
+) -> Comparison:
+    return compare(
+        there.prompts,
+        rows,
+        lessons=there.lessons,
+        paper=there.settings.get("method", "probe"),
+        judge=judge,
+        settings={**there.settings, **changed},
+        seeds=(there.settings["seed"],),
+    )

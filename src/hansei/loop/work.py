@@ -1,0 +1,200 @@
+"""What the loop's commands share: reading, loading, asking a row, and the estimate beforehand."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hansei.core.errors import BadInput
+from hansei.core.inputs import assign_splits, read_prompts
+from hansei.core.journal import Journal
+from hansei.core.records import Attempt, Prompt, Sampling, Verdict
+from hansei.core.settings import as_mapping
+from hansei.judges.load import load_judge
+from hansei.judges.protocol import Judge
+from hansei.judges.reference import ReferenceJudge
+from hansei.loop.settings import LearnSettings, ProbeSettings
+from hansei.models.load import ENDPOINT, load
+from hansei.models.protocol import Model
+from hansei.steps import run
+from hansei.steps.ask import AnsweringMethod, ask
+from hansei.steps.compare import Answers
+from hansei.steps.judge import judge
+from hansei.steps.measure import suite
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the user brought, split."""
+
+    train: list[Prompt]
+    """Lessons come from these."""
+    proof: list[Prompt]
+    """Held-out prompts, and the questions of the capability file."""
+    keep: list[Prompt] | None
+    """Benign prompts; None where no file was given."""
+    unused: int = 0
+    """Rows of the validation split: this command searches for nothing."""
+
+
+def read(settings: ProbeSettings) -> Files:
+    """The prompts, split into training and proof. Raises BadInput for what can't be read or is missing."""
+    rows = read_prompts(settings.prompts, prompt_column=settings.prompt_column)
+    rows = [row if row.expected else replace(row, expected=settings.expected) for row in rows]
+    rows = assign_splits(rows, settings.seed, validation=0.0)
+    train = _first([p for p in rows if p.split == "train"], settings.limit)
+    heldout = _first([p for p in rows if p.split == "heldout"], settings.limit)
+    unused = sum(p.split == "validation" for p in rows)
+    if not isinstance(settings, LearnSettings):
+        return Files(_first([p for p in rows if p.split != "heldout"], settings.limit), heldout, None)
+    for name, found in (("train", train), ("heldout", heldout)):
+        if not found:
+            raise BadInput(
+                f"{settings.prompts}: no prompt in split {name}: more rows, or another column `split`"
+            )
+    keep = None
+    if settings.keep:
+        keep = [replace(p, id=f"keep/{p.id}") for p in _first(read_prompts(settings.keep), settings.limit)]
+    elif not any(p.expected == "answer" for p in train):
+        raise BadInput(
+            f"{settings.prompts}: no row with expected=answer to learn helpfulness from; give --keep FILE "
+            "with benign prompts, or the student learns to refuse everything"
+        )
+    return Files(train, heldout + _capability(settings), keep, unused)
+
+
+def _capability(settings: LearnSettings) -> list[Prompt]:
+    """The user's own questions, in the suite `capability`."""
+    if not settings.capability:
+        return []
+    rows = _first(read_prompts(settings.capability), settings.limit)
+    for row in rows:
+        if row.reference is None:
+            raise BadInput(
+                f"{settings.capability}: prompt {row.id} has no `reference` to be measured against"
+            )
+    return [
+        replace(p, id=f"capability/{p.id}", split="heldout", tags={**p.tags, "suite": "capability"})
+        for p in rows
+    ]
+
+
+def _first(prompts: Sequence[Prompt], limit: int | None) -> list[Prompt]:
+    return list(prompts if limit is None else prompts[:limit])
+
+
+def identity(settings: ProbeSettings) -> dict[str, Any]:
+    """What a run's results depend on: its settings, and what is in its files."""
+    said = {n: v for n, v in as_mapping(settings).items() if n not in ("out", "dry_run")}
+    files = {name: said[name] for name in ("prompts", "keep", "capability") if said.get(name)}
+    return said | {f"{name} file": run.file_hash(path) for name, path in files.items()}
+
+
+def sampling_of(settings: Any) -> Sampling:
+    """How answers are drawn."""
+    return Sampling(
+        temperature=settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed
+    )
+
+
+def judge_of(settings: Any) -> Judge:
+    """The judge of `settings.judge`."""
+    return load_judge(
+        settings.judge,
+        base_url=settings.judge_base_url,
+        device=settings.device,
+        dtype=settings.dtype,
+        device_map=settings.device_map,
+    )
+
+
+def model_of(name: str, base_url: str | None, settings: Any) -> Model:
+    """A model on the settings' device; an endpoint has none."""
+    if name.startswith(ENDPOINT):
+        return load(name, base_url=base_url)
+    return load(
+        name, base_url=base_url, device=settings.device, dtype=settings.dtype, device_map=settings.device_map
+    )
+
+
+def judged(
+    by: Judge, prompts: Sequence[Prompt], attempts: Sequence[Attempt], journal: Journal, label: str = "judge"
+) -> list[Verdict]:
+    """Verdicts in the attempts' order: capability questions by their reference, everything else by the judge.
+
+    Raises BadInput where there is not one answer, or not one that the judge could decide on.
+    """
+    questions = {p.id for p in prompts if suite(p) == "capability"}
+    parts: tuple[tuple[Judge, list[Attempt]], ...] = (
+        (by, [a for a in attempts if a.prompt_id not in questions]),
+        (ReferenceJudge(), [a for a in attempts if a.prompt_id in questions]),
+    )
+    found: dict[str, Verdict] = {}
+    for who, mine in parts:
+        verdicts = judge(who, prompts, mine, journal, label=label)
+        _some(who, mine, verdicts)
+        found.update({v.attempt_id: v for v in verdicts})
+    return [found[a.id] for a in attempts]
+
+
+def _some(who: Judge, attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -> None:
+    if attempts and all(a.error for a in attempts):
+        raise BadInput(
+            f"no answer came to any of {len(attempts)} prompts: {attempts[0].error}; mend that and run again"
+        )
+    if verdicts and not any(v.outcome in ("pass", "fail") for v in verdicts):
+        why = next(v.rationale for v in verdicts if v.outcome in ("unscored", "error"))
+        raise BadInput(
+            f"judge {who.name} could not decide on any of {len(verdicts)} answers: {why}; "
+            "choose another --judge, or say --expected refuse (or answer)"
+        )
+
+
+def answer(
+    model: Model,
+    prompts: Sequence[Prompt],
+    settings: Any,
+    by: Judge,
+    journal: Journal,
+    *,
+    row: str,
+    method: AnsweringMethod,
+) -> Answers:
+    """A line of the table: the model's judged answers to the prompts, kept under the name `row`."""
+    attempts = ask(model, prompts, sampling_of(settings), journal, method=method, label=f"ask, {row}")
+    answers = Answers(attempts, judged(by, prompts, attempts, journal, label=f"judge, {row}"))
+    run.keep_row(journal, row, model.fingerprint, answers)
+    return answers
+
+
+def estimate(settings: ProbeSettings, files: Files) -> dict[str, int]:
+    """How much a run asks for, at most: calls, tokens (of four characters), seconds at 1,000 tokens/s."""
+    rows: list[Prompt] = [*files.train, *files.proof]
+    if isinstance(settings, LearnSettings):
+        again = files.proof * ((2 if settings.guided else 1) * 2 - 1)
+        # Training prompts again: guided, revised, and analysed or criticised.
+        more = files.train * (3 + (settings.method == "critique-revise") + (settings.mistakes == "induced"))
+        rows += [*again, *more, *(p for p in files.keep or () if p.reference is None)]
+    calls = len(rows)
+    read_tokens = sum(len(m.content) for p in rows for m in p.messages) // 4
+    written = calls * settings.max_new_tokens
+    by_model = calls if settings.judge not in ("rules", "reference", "town") else 0
+    return {
+        "training prompts": len(files.train),
+        "held-out prompts": len(files.proof),
+        "calls of the model, at most": calls,
+        "calls of the judge, at most": by_model,
+        "prompt tokens, about": read_tokens,
+        "answer tokens, at most": written,
+        "seconds at 1,000 answer tokens/s": written // 1000,
+        "training steps": settings.steps if isinstance(settings, LearnSettings) else 0,
+    }
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has had, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1024
