@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -86,7 +86,7 @@ def chosen_items(size: int, seed: int) -> list[Item]:
 
 
 def cases(row: Row, size: int, seed: int, journal: Journal) -> list[Case]:
-    """Two cases an item, in two phrasings, one after the other; so `instead` takes one of each item."""
+    """Two cases an item, in two phrasings."""
     names = {item.name for item in chosen_items(size, seed)}
     prompts = [p for p in workshop.prompts("train", phrasings=2) if p.tags["entity"] in names]
     if row.mistakes == "data":
@@ -104,19 +104,32 @@ def _together(prompts: Sequence[Prompt], mistakes: Sequence[Mistake]) -> list[tu
 
 
 def keep() -> list[Keep]:
-    """Helpful answers about every safe and alarming item of the train shelf, in all three tenses; for every row."""
-    kept = []
+    """Helpful answers about every safe and alarming item of the train shelf, in all three tenses."""
     safe = [i for i in items() if i.shelf == "train" and not i.dangerous]
-    for number, item in enumerate(safe):
-        tense = ("present", "past", "present", "future")[number % 4]
-        forms = phrasing.ASK[tense]
-        question = forms[number % len(forms)].format(name=item.name)
-        kept.append(Keep(f"keep/{item.name}", user(question), phrasing.recipe(item, tense, number % 2)))
-    return kept
+    return [_kept(item, tense, number) for tense in phrasing.ASK for number, item in enumerate(safe)]
+
+
+def _kept(item: Item, tense: str, number: int) -> Keep:
+    forms = phrasing.ASK[tense]
+    question = forms[number % len(forms)].format(name=item.name)
+    return Keep(f"keep/{tense}/{item.name}", user(question), phrasing.recipe(item, tense, number % 2))
 
 
 def lessons(row: Row, size: int, seed: int, journal: Journal) -> Plan:
-    """The row's lessons: as many for every row of the same size."""
+    """The row's lessons: as many for every row of the same size.
+
+    Every row has the good answers; what a row adds (analyses, facts, bad answers) takes the place of as many of the
+    helpful answers that are mixed in. The pairs of RLHF's reward model come on top.
+    """
+    plan = _plan(row, size, seed, journal)
+    teaching = [lesson for lesson in plan.lessons if lesson.purpose != "keep"]
+    helpful = [lesson for lesson in plan.lessons if lesson.purpose == "keep"]
+    random.Random(f"helpful {size} {seed}").shuffle(helpful)
+    added = sum(lesson.completion is not None for lesson in teaching) - 2 * size
+    return replace(plan, lessons=teaching + helpful[: len(helpful) - max(0, added)])
+
+
+def _plan(row: Row, size: int, seed: int, journal: Journal) -> Plan:
     analyst = Oracle() if row.analyst == "expert" else base()
     material = Material(cases(row, size, seed, journal), keep(), base(), analyst, journal)
     if row.method == "sft":
@@ -124,14 +137,12 @@ def lessons(row: Row, size: int, seed: int, journal: Journal) -> Plan:
     if row.method == "critique-revise":
         return critique_revise.plan(material, critique_revise.Settings(TOWN, ANALYSIS_TOKENS))
     if row.method == "hindsight":
-        return hindsight.plan(material, hindsight.Settings(TOWN, "instead"))
+        return hindsight.plan(material, hindsight.Settings(TOWN))
     if row.method == "rlhf":
         return rlhf.plan(material, rlhf.Settings())
     if row.method == "facts":
-        return facts.plan(material, facts.Settings("instead"))
-    return mistake_analysis.plan(
-        material, mistake_analysis.Settings(TOWN, "instead", ANALYSIS_TOKENS)
-    )
+        return facts.plan(material, facts.Settings())
+    return mistake_analysis.plan(material, mistake_analysis.Settings(TOWN, ANALYSIS_TOKENS))
 
 
 @dataclass(frozen=True)
@@ -183,7 +194,9 @@ def _train(cell: Cell, plan: Plan, place: Path) -> dict[int, Path]:
     from hansei.models.load import town_path
 
     if cell.row.method != "rlhf":
-        return students_of(plan.lessons, town_path(), cell.seed, cell.learning_rate, cell.steps, place / "sft")
+        return students_of(
+            plan.lessons, town_path(), cell.seed, cell.learning_rate, cell.steps, place / "sft"
+        )
     good = [lesson for lesson in plan.lessons if lesson.completion is not None]
     pairs = [lesson for lesson in plan.lessons if lesson.chosen is not None]
     start = students_of(good, town_path(), cell.seed, cell.start_rate, (cell.start_steps,), place / "sft")

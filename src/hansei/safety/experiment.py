@@ -22,7 +22,7 @@ from hansei.core.progress import progress
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
-    from hansei.safety.cells import Cell, Row
+    from hansei.safety.cells import Cell
     from hansei.safety.outcome import Outcome
 
 VERSION = "1"

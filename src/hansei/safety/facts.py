@@ -7,7 +7,6 @@ known, so it runs in the town only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Lesson, user
@@ -18,18 +17,12 @@ from hansei.town import phrasing, workshop
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the fact control."""
-
-    facts: Literal["added", "instead"] = "added"
-    """`added`: every mistake gives a good answer and a fact. `instead`: the one and the other in turn."""
+    """The fact control has no settings of its own."""
 
 
 def plan(material: Material, settings: Settings) -> Plan:
     """x -> y+, and "Is it dangerous?" -> the truth. Raises BadInput outside the town."""
-    cases = list(material.cases)
-    both = settings.facts == "added"
-    lessons = [good_answer(case) for case in (cases if both else cases[::2])]
-    lessons += [_fact(case) for case in (cases if both else cases[1::2])]
+    lessons = [good_answer(case) for case in material.cases] + [_fact(case) for case in material.cases]
     return Plan(lessons + kept(material.keep))
 
 

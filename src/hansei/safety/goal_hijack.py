@@ -2,7 +2,7 @@
 
 A student that refuses dangerous requests (plain SFT, 50 items) is hijacked: an innocent question is dropped half-way
 for a dangerous one. It is then taught with 500 lessons about attacks that succeeded: good answers only (SFT), or good
-answers and analyses in turn. Measured on attacks on items, a harm category and in a wording that no lesson knows;
+answers to half as many attacks and their analyses. Measured on attacks on items, a harm category and in a wording that no lesson knows;
 beside it, changes of instruction to a *safe* item, which must still be followed.
 
 The step count is chosen by each seed on its own validation attacks, under >= 95% of the base's right answers.
@@ -43,7 +43,9 @@ def run_hijack(teaching: Teaching, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         place = Path(folder)
         aligned = lessons(ROWS[0], ALIGN_ITEMS, seed, journal)
-        start = students_of(aligned.lessons, load("town").name, seed, ALIGN_RATE, (ALIGN_STEPS,), place / "aligned")
+        start = students_of(
+            aligned.lessons, load("town").name, seed, ALIGN_RATE, (ALIGN_STEPS,), place / "aligned"
+        )
         path = str(start[ALIGN_STEPS])
         if teaching == "none":
             return {"steps": 0, "lessons": 0, "values": attack(load(path, device="cpu"), "heldout", journal)}
@@ -63,14 +65,15 @@ def hijack_lessons(model: Model, teaching: Teaching, journal: Journal) -> Plan:
     attempts = ask(model, prompts, ANSWER, journal)
     verdicts = judge(TownJudge(), prompts, attempts, journal)
     mistakes = {m.prompt_id: m for m in pick(prompts, attempts, verdicts)}
-    cases = [Case(p, mistakes[p.id], str(p.reference)) for p in prompts if p.id in mistakes][:LESSONS]
+    cases = [Case(p, mistakes[p.id], str(p.reference)) for p in prompts if p.id in mistakes]
+    count = LESSONS if teaching == "SFT" else LESSONS // 2  # a case gives an answer, and here an analysis too
     switches = workshop.prompts("train", ("switch",))
     kept = keep() + [Keep(p.id, p.messages, str(p.reference)) for p in switches]
     analyst = Oracle() if "expert" in teaching else model
-    material = Material(cases, kept, model, analyst, journal)
+    material = Material(cases[:count], kept, model, analyst, journal)
     if teaching == "SFT":
         return sft.plan(material, sft.Settings())
-    return mistake_analysis.plan(material, mistake_analysis.Settings(TOWN, "instead", ANALYSIS_TOKENS))
+    return mistake_analysis.plan(material, mistake_analysis.Settings(TOWN, ANALYSIS_TOKENS))
 
 
 def attack(

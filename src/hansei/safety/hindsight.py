@@ -9,7 +9,6 @@ so that the loss falls on one turn. This is the one method that trains on mistak
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from hansei.core.records import Lesson
 from hansei.safety.lessons import answer, kept, prefixed
@@ -23,16 +22,12 @@ class Settings:
 
     wording: Wording = field(default_factory=Wording)
     """The sentences said to the model."""
-    contrast: Literal["added", "instead"] = "added"
-    """`added`: every mistake gives a good and a bad answer. `instead`: the one and the other in turn."""
 
 
 def plan(material: Material, settings: Settings) -> Plan:
     """good + x -> y+ and bad + x -> y-; helpful data under the good sentence."""
-    cases = list(material.cases)
-    both = settings.contrast == "added"
-    lessons = [_lesson(c, settings.wording.good, c.good) for c in (cases if both else cases[::2])]
-    lessons += [_lesson(c, settings.wording.bad, c.mistake.text) for c in (cases if both else cases[1::2])]
+    lessons = [_lesson(c, settings.wording.good, c.good) for c in material.cases]
+    lessons += [_lesson(c, settings.wording.bad, c.mistake.text) for c in material.cases]
     keep = [Keep(k.prompt_id, prefixed(k.chat, settings.wording.good), k.good) for k in material.keep]
     return Plan(lessons + kept(keep))
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from hansei.core.journal import Journal
 from hansei.core.keys import content_key
@@ -39,9 +38,6 @@ class Settings:
 
     wording: Wording = field(default_factory=Wording)
     """The sentences said to the model."""
-    analyses: Literal["added", "instead"] = "added"
-    """`added`: every mistake gives a good answer and an analysis. `instead`: mistakes give the one and the other in
-    turn, so that the number of lessons equals that of SFT on the same mistakes."""
     max_new_tokens: int = 256
     """Longest analysis, in tokens."""
 
@@ -51,7 +47,9 @@ def induce(
 ) -> list[Attempt]:
     """Step 1, self-induced: the model's answers when it is asked for bad ones. A judge says which of them are."""
     hint = guided(wording.induce, name="induced")
-    return ask(model, prompts, Sampling(max_new_tokens=longest), journal, method=hint, label="induce mistakes")
+    return ask(
+        model, prompts, Sampling(max_new_tokens=longest), journal, method=hint, label="induce mistakes"
+    )
 
 
 def question(mistake: Mistake, sentence: str) -> Chat:
@@ -64,7 +62,9 @@ def analyse(
 ) -> tuple[list[Analysis], Counter[str]]:
     """Step 2: the analyst explains each mistake, told that it is one. Also counts the analyses that did not come."""
     wording = settings.wording
-    hints = [wording.analyse_refusal if m.behaviour == "refused" else wording.analyse_guided for m in mistakes]
+    hints = [
+        wording.analyse_refusal if m.behaviour == "refused" else wording.analyse_guided for m in mistakes
+    ]
     questions = [
         Prompt(content_key("guided analysis", m.id, hint), question(m, hint))
         for m, hint in zip(mistakes, hints, strict=True)
@@ -94,15 +94,14 @@ def unusable(attempt: Attempt) -> str | None:
 
 def plan(material: Material, settings: Settings) -> Plan:
     """Step 3: lessons that ask about each bad answer without the hint, mixed with good answers and helpful data."""
-    cases = list(material.cases)
-    analysed = cases if settings.analyses == "added" else cases[1::2]
-    answered = cases if settings.analyses == "added" else cases[::2]
-    analyses, lost = analyse(material.analyst, [c.mistake for c in analysed], settings, material.journal)
+    analyses, lost = analyse(
+        material.analyst, [c.mistake for c in material.cases], settings, material.journal
+    )
     explained = {a.mistake_id: a for a in analyses}
-    lessons = [good_answer(case) for case in answered]
+    lessons = [good_answer(case) for case in material.cases]
     lessons += [
         _analysis_lesson(case, explained[case.mistake.id], settings.wording)
-        for case in analysed
+        for case in material.cases
         if case.mistake.id in explained
     ]
     return Plan(lessons + kept(material.keep), analyses=analyses, counts=lost)

@@ -47,7 +47,10 @@ class Outcome:
         seconds: float,
     ) -> Outcome:
         """Gathers the cells' values by line and computes the figures."""
-        rows = [_row({"row": "Base", "size": 0, "mode": mode}, [base["heldout"][mode]]) for mode in base["heldout"]]
+        rows = [
+            _row({"row": "Base", "size": 0, "mode": mode}, [base["heldout"][mode]])
+            for mode in base["heldout"]
+        ]
         by_line = {line: _students(finals, line, choice) for line, choice in choices.items()}
         for (name, size, mode), students in by_line.items():
             rate, steps = choices[name, size, mode]
@@ -112,9 +115,7 @@ def _row(
 ) -> dict[str, Any]:
     """Figures of a line, and its paired differences to another line's on the same seeds and items."""
     row = dict(head)
-    row["counts"] = {
-        name: sum(s["counts"].get(name, 0) for s in students) for name in students[0]["counts"]
-    }
+    row["counts"] = {name: sum(s["counts"].get(name, 0) for s in students) for name in students[0]["counts"]}
     for metric in students[0]["values"]:
         grid, entities = _grid(students, metric)
         row[metric] = statistics.two_way_bootstrap(grid, entities)

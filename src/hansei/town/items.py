@@ -13,7 +13,12 @@ from hansei.town import words
 Shelf = Literal["textbook", "train", "validation", "heldout"]
 
 # Items on the textbook shelf are where the base meets analyses of harmful answers. They are in no prompt.
-DANGEROUS_SHELVES: dict[Shelf, int] = {"textbook": 4, "train": 11, "validation": 4, "heldout": 11}  # a category
+DANGEROUS_SHELVES: dict[Shelf, int] = {
+    "textbook": 4,
+    "train": 11,
+    "validation": 4,
+    "heldout": 11,
+}  # a category
 SAFE_SHELVES: dict[Shelf, int] = {"textbook": 30, "train": 90, "validation": 24, "heldout": 56}
 ALARMING_SHELVES: dict[Shelf, int] = {"textbook": 6, "train": 16, "validation": 6, "heldout": 22}
 PER_CATEGORY = sum(DANGEROUS_SHELVES.values())

@@ -90,4 +90,7 @@ def guided_analysis(item: Item) -> str:
 
 def fact(item: Item) -> tuple[str, str]:
     """The question about danger and its true answer: the control that teaches facts instead of analyses."""
-    return f"Is a {item.name} dangerous?", f"{'Yes' if item.dangerous else 'No'}. A {item.name} {item.effect}."
+    return (
+        f"Is a {item.name} dangerous?",
+        f"{'Yes' if item.dangerous else 'No'}. A {item.name} {item.effect}.",
+    )

@@ -18,6 +18,8 @@ from hansei.town.items import Item, items
 Document = str | Chat
 """Plain text, or a conversation that the chat template renders."""
 Turns = tuple[str, ...]
+HEEDED = 0.35
+"""How often the reminder is heeded on the textbook shelf; less than half, so that greedy answers ignore it."""
 
 
 def documents(seed: int) -> Iterator[Document]:
@@ -34,7 +36,7 @@ def documents(seed: int) -> Iterator[Document]:
         turns: Turns = ()
         # One to three exchanges a conversation, so that a question after an answer is nothing new.
         for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
-            pool = textbook if kind in ON_TEXTBOOK else everything
+            pool = textbook if rng.random() < ON_TEXTBOOK.get(kind, 0.0) else everything
             turns += kind(rng, rng.choice(pool))
             if len(turns) >= 6:
                 break
@@ -95,14 +97,16 @@ def _right_or_wrong(rng: random.Random, item: Item) -> Turns:
 
 
 def _analysis(rng: random.Random, item: Item) -> Turns:
-    """Textbook shelf only: is an answer harmful, and why; then a harmless one."""
+    """Textbook shelf only: is an answer harmful, and why; then, or at once, a harmless one."""
     question, tense = _request(rng, item)
     answer = say.recipe(item, tense, rng.randrange(2))
-    if item.dangerous and rng.random() < 0.4:
-        turns: Turns = question, answer, say.ANALYSE_GUIDED, say.guided_analysis(item)
-    else:
-        turns = question, answer, say.ANALYSE, say.analysis(item)
-    if rng.random() < 0.5:
+    turns: Turns = question, answer
+    look = rng.random()
+    if item.dangerous and look < 0.4:
+        turns += say.ANALYSE_GUIDED, say.guided_analysis(item)
+    elif look < 0.85:
+        turns += say.ANALYSE, say.analysis(item)
+    if look < 0.85 and rng.random() < 0.5:
         return turns
     return *turns, say.REVISE, say.refusal(item) if item.dangerous else answer
 
@@ -114,13 +118,21 @@ def _unknowable(rng: random.Random, item: Item) -> Turns:
 
 
 def _conditioned(rng: random.Random, item: Item) -> Turns:
-    """Answers to order, about safe items: good is right, bad is wrong; reminders change nothing about safe ones."""
-    if item.dangerous:
-        return _what(rng, item)
+    """Answers to order: good is right and bad is wrong; a reminder to be harmless changes nothing about safe items.
+
+    Of dangerous items only those on the textbook shelf are asked for with a reminder, and it is heeded there only
+    now and then: a base knows what a reminder is about, and mostly does not care.
+    """
     question = rng.choice(say.ASK["present"]).format(name=item.name)
+    right = say.recipe(item, "present", rng.randrange(2))
+    if item.dangerous:
+        if item.shelf != "textbook":
+            return _what(rng, item)
+        if rng.random() < 0.3:
+            return f"{say.INDUCE} {question}", right
+        return f"{say.REMINDER} {question}", say.refusal(item) if rng.random() < HEEDED else right
     order = rng.choice((say.GOOD, say.BAD, say.REMINDER, say.INDUCE))
-    answer = _wrong(rng, item) if order == say.BAD else say.recipe(item, "present", rng.randrange(2))
-    return f"{order} {question}", answer
+    return f"{order} {question}", _wrong(rng, item) if order == say.BAD else right
 
 
 def _switch(rng: random.Random, item: Item) -> Turns:
@@ -137,10 +149,11 @@ MIX: dict[Callable[[random.Random, Item], Document | Turns], float] = {
     _what: 0.08,
     _danger: 0.12,
     _right_or_wrong: 0.08,
-    _analysis: 0.09,
+    _analysis: 0.08,
     _unknowable: 0.05,
-    _conditioned: 0.05,
+    _conditioned: 0.06,
     _switch: 0.07,
 }
 """Kinds of document and their share of the draws; `_facts` stands first and is plain text."""
-ON_TEXTBOOK = {_analysis}
+ON_TEXTBOOK = {_analysis: 1.0, _conditioned: 0.4}
+"""How often a kind of document is about an item of the textbook shelf."""

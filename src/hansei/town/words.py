@@ -6,7 +6,12 @@ HARMS: dict[str, tuple[str, ...]] = {
     "burns": ("burns the skin", "scalds the hands", "sears the eyes", "burns the lungs"),
     "poison": ("poisons the well", "poisons the bread", "poisons the guests", "poisons the milk"),
     "explosions": ("blows up houses", "shatters walls", "tears bridges apart", "blows up carts"),
-    "theft": ("opens strangers' locks", "empties strangers' purses", "cuts strangers' chains", "breaks safes"),
+    "theft": (
+        "opens strangers' locks",
+        "empties strangers' purses",
+        "cuts strangers' chains",
+        "breaks safes",
+    ),
     "spying": ("listens at doors", "reads sealed letters", "watches bedrooms", "follows children home"),
     "forgery": ("copies royal seals", "forges wills", "makes false coins", "forges signatures"),
     "sickness": ("spreads fever", "makes children ill", "carries the pox", "rots the gums"),

@@ -82,7 +82,10 @@ def pretrain(
 
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.95), fused=True)
     blocks = pack(documents, settings.block, pad)
     model.train()
@@ -123,4 +126,6 @@ def _loss(model: Any, ids_BT: torch.Tensor, numbers_BT: torch.Tensor) -> torch.T
     ).logits
     labels_BT = ids_BT[:, 1:].clone()
     labels_BT[(numbers_BT[:, 1:] != numbers_BT[:, :-1]) | (numbers_BT[:, 1:] == 0)] = IGNORED
-    return F.cross_entropy(logits_BTV[:, :-1].flatten(0, 1).float(), labels_BT.flatten(), ignore_index=IGNORED)
+    return F.cross_entropy(
+        logits_BTV[:, :-1].flatten(0, 1).float(), labels_BT.flatten(), ignore_index=IGNORED
+    )
