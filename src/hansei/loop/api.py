@@ -17,8 +17,8 @@ __all__ = ["learn", "load", "probe"]
 def learn(model: str, prompts: str, *, out: str, **settings: Any) -> Learned:
     """Finds what the model gets wrong, teaches it not to, and compares it before and after.
 
-    `settings` are the fields of `hansei.loop.LearnSettings`, such as `judge="rules"`, `keep="benign.jsonl"` or
-    `method="mistake-analysis"`. Returns `Learned`: `print(learned.comparison)` is the table,
+    `settings` are the fields of `hansei.loop.LearnSettings`, such as `judge="rules"` or
+    `keep="benign.jsonl"`. Returns `Learned`: `print(learned.comparison)` is the table,
     `learned.student.path` the taught model. Raises BadInput at anything that can't be worked with.
     """
     named = {"model": model, "prompts": prompts, "out": out, **settings}

@@ -124,7 +124,7 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
         if found.plan is None:
             remarks.append("No mistakes were found on the training prompts: there is nothing to teach.")
         else:
-            apart(found.plan.lessons, files.proof)
+            apart(found.plan.lessons, files.proof, files.train)
             _export(found.plan, settings, journal)
             if elsewhere:
                 remarks.append(_go_on(settings))
@@ -138,6 +138,7 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
             found.rows,
             final="after" if "after" in found.rows else None,
             lessons=lessons,
+            lesson_prompts=files.train,
             paper=settings.method,
             judge=f"{by.name} {by.version}",
             settings=identity(settings),

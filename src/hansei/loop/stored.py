@@ -30,6 +30,8 @@ class Stored:
     """The lines of the table, in order."""
     lessons: list[Lesson] | None
     """What was taught; None where nothing was."""
+    lesson_prompts: list[Prompt]
+    """What the lessons may have come from."""
     settings: dict[str, Any]
     """What the run was asked for."""
 
@@ -42,9 +44,15 @@ def load_run(out: str | Path, journal: Journal) -> Stored:
         raise BadInput(f"{out}: the run has no answers yet: run it again to finish it")
     rows = run.answers_of(journal, kept)
     asked = {a.prompt_id for answers in rows.values() for a in answers.attempts}
-    prompts = [p for p in run.stored(journal, "prompt", Prompt) if p.id in asked]
-    lessons = run.stored(journal, "lesson", Lesson) or None
-    return Stored(str(out), prompts, rows, lessons, journal.noted("settings"))
+    prompts = run.stored(journal, "prompt", Prompt)
+    return Stored(
+        out=str(out),
+        prompts=[p for p in prompts if p.id in asked],
+        rows=rows,
+        lessons=run.stored(journal, "lesson", Lesson) or None,
+        lesson_prompts=[p for p in prompts if p.id not in asked],
+        settings=journal.noted("settings"),
+    )
 
 
 def rejudge(settings: RejudgeSettings) -> Comparison:
@@ -216,6 +224,7 @@ def _compared(
         there.prompts,
         rows,
         lessons=there.lessons,
+        lesson_prompts=there.lesson_prompts,
         paper=there.settings.get("method", "probe"),
         judge=judge,
         settings={**there.settings, **changed},

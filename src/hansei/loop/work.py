@@ -11,7 +11,7 @@ from typing import Any
 from hansei.core.errors import BadInput
 from hansei.core.inputs import assign_splits, read_prompts
 from hansei.core.journal import Journal
-from hansei.core.records import Attempt, Prompt, Sampling, Verdict
+from hansei.core.records import Attempt, Prompt, Sampling, Verdict, by_id
 from hansei.core.settings import as_mapping
 from hansei.judges.load import load_judge
 from hansei.judges.protocol import Judge
@@ -42,9 +42,7 @@ class Files:
 
 def read(settings: ProbeSettings) -> Files:
     """The prompts, split into training and proof. Raises BadInput for what can't be read or is missing."""
-    rows = read_prompts(settings.prompts, prompt_column=settings.prompt_column)
-    rows = [row if row.expected else replace(row, expected=settings.expected) for row in rows]
-    rows = assign_splits(rows, settings.seed, validation=0.0)
+    rows = _divided(settings)
     train = _first([p for p in rows if p.split == "train"], settings.limit)
     heldout = _first([p for p in rows if p.split == "heldout"], settings.limit)
     unused = sum(p.split == "validation" for p in rows)
@@ -64,6 +62,18 @@ def read(settings: ProbeSettings) -> Files:
             "with benign prompts, or the student learns to refuse everything"
         )
     return Files(train, heldout + _capability(settings), keep, unused)
+
+
+def _divided(settings: ProbeSettings) -> list[Prompt]:
+    """All rows; those that name no split are train or heldout, as nothing is searched for on validation."""
+    columns = {} if settings.prompt_column == "prompt" else {"prompt": settings.prompt_column}
+    one, other = (
+        read_prompts(settings.prompts, columns=columns, expected=settings.expected, split=split)
+        for split in ("train", "heldout")
+    )
+    silent = [a for a, b in zip(one, other, strict=True) if a.split != b.split]
+    divided = by_id(assign_splits(silent, settings.seed, validation=0.0))
+    return [divided.get(prompt.id, prompt) for prompt in one]
 
 
 def _capability(settings: LearnSettings) -> list[Prompt]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hansei import __version__
 from hansei.core import statistics
-from hansei.core.errors import BadInput
 from hansei.core.overlap import Overlap, overlap
-from hansei.core.records import Attempt, Behaviour, Figure, Lesson, Prompt, Verdict
+from hansei.core.records import Attempt, Behaviour, Figure, Lesson, Prompt, Verdict, to_json
 from hansei.steps.measure import Answered, Metric, Sheet, answered, as_mapping, cluster, measure, metrics
 
 
@@ -107,7 +105,7 @@ class Comparison:
             ],
             "mended": [_change(c) for c in self.mended],
             "worsened": [_change(c) for c in self.worsened],
-            "overlap": None if self.overlap is None else _overlap(self.overlap),
+            "overlap": to_json(self.overlap),
             "counts": dict(self.counts),
             "judge": self.judge,
             **({} if seconds is None else {"seconds": round(seconds, 3)}),
@@ -124,6 +122,7 @@ def compare(
     *,
     final: str | None = None,
     lessons: Sequence[Lesson] | None = None,
+    lesson_prompts: Sequence[Prompt] = (),
     paper: str = "",
     judge: str = "",
     settings: Mapping[str, Any] | None = None,
@@ -133,8 +132,8 @@ def compare(
     """The comparison of the rows, each with the first.
 
     `prompts` are those that the rows answered; `final` is the row whose changed answers are listed, the last
-    unless said otherwise; `lessons` are what was taught on the way, for the overlap. Raises BadInput where a
-    lesson is a prompt of the comparison.
+    unless said otherwise; `lessons` are what was taught on the way, and `lesson_prompts` what they came from,
+    for the overlap. Raises BadInput where a lesson is a prompt of the comparison.
     """
     (base, first), *others = rows.items()
     final = final or list(rows)[-1]
@@ -154,7 +153,7 @@ def compare(
         differences=differences,
         mended=tuple(mended),
         worsened=tuple(worsened),
-        overlap=None if lessons is None else apart(lessons, prompts),
+        overlap=None if lessons is None else apart(lessons, prompts, lesson_prompts),
         paper=paper,
         judge=judge,
         settings=dict(settings or {}),
@@ -163,15 +162,12 @@ def compare(
     )
 
 
-def apart(lessons: Sequence[Lesson], prompts: Sequence[Prompt]) -> Overlap:
-    """What lessons and held-out prompts share. Raises BadInput where a lesson is one of the prompts."""
-    found = overlap(lessons, prompts)
-    if found.exact:
-        lesson, prompt = found.exact[0]
-        raise BadInput(
-            f"{len(found.exact)} lessons are held-out prompts too (prompt {prompt}, lesson {lesson}): a "
-            "student measured on its own lessons proves nothing; take these rows out of one of the two"
-        )
+def apart(
+    lessons: Sequence[Lesson], prompts: Sequence[Prompt], lesson_prompts: Sequence[Prompt] = ()
+) -> Overlap:
+    """What lessons and held-out prompts share. Raises BadInput where a held-out prompt is a lesson too."""
+    found = overlap(lessons, prompts, lesson_prompts)
+    found.stop_if_exact()
     return found
 
 
@@ -223,13 +219,4 @@ def _change(change: Change) -> dict[str, Any]:
         "before_behaviour": change.before_behaviour,
         "after": change.after.text,
         "after_behaviour": change.after_behaviour,
-    }
-
-
-def _overlap(found: Overlap) -> dict[str, Any]:
-    return {
-        f.name: [list(item) if isinstance(item, tuple) else item for item in value]
-        if isinstance(value := getattr(found, f.name), tuple)
-        else value
-        for f in dataclasses.fields(found)
     }

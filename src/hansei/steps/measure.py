@@ -181,21 +181,11 @@ def _figures(
 
 
 def figure(metric: Metric, rows: Sequence[Answered]) -> Figure:
-    """A metric's value and interval over these answers.
-
-    Wilson's interval for shares where every answer is about something else, else a bootstrap that resamples
-    clusters. Where all answers agree, resampling knows no spread: then Wilson's interval with n clusters.
-    """
-    scored = [(v, cluster(p)) for p, a, verdict in rows if (v := metric.value(a, verdict)) is not None]
-    values, clusters = [v for v, _ in scored], [c for _, c in scored]
-    alone = len(set(clusters)) == len(clusters)
-    if metric.binary and alone:
-        return statistics.wilson(int(sum(values)), len(values))
-    if metric.binary and len(set(values)) == 1:
-        many = len(set(clusters))
-        wide = statistics.wilson(many if values[0] else 0, many)
-        return Figure(values[0], wide.low, wide.high, len(values))
-    return statistics.bootstrap(values, None if alone else clusters)
+    """A metric's value and interval over these answers; clusters that several answers share are resampled."""
+    values = [metric.value(attempt, verdict) for _, attempt, verdict in rows]
+    clusters = [cluster(prompt) for prompt, _, _ in rows]
+    how = statistics.rate if metric.binary else statistics.bootstrap
+    return how(values, clusters)
 
 
 def as_mapping(figure: Figure) -> dict[str, Any]:

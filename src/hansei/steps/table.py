@@ -66,13 +66,8 @@ def _words(comparison: Comparison) -> Iterable[str]:
             f"{comparison.final} against {comparison.base}: {len(comparison.mended)} answers mended, "
             f"{len(comparison.worsened)} worsened"
         )
-    found = comparison.overlap
-    if found is not None:
-        yield (
-            f"overlap of {found.n_lessons} lessons and {found.n_prompts} prompts: {len(found.exact)} "
-            f"whole texts, {len(found.ngram13)} by 13 words in a row, "
-            f"{len(found.shared_entities)} shared entities"
-        )
+    if comparison.overlap is not None:
+        yield str(comparison.overlap)
     if comparison.counts:
         yield ", ".join(f"{count} {name}" for name, count in comparison.counts.items())
     judge = f"judge: {comparison.judge}; " if comparison.judge else ""
@@ -90,10 +85,14 @@ def _anywhere(rows: Mapping[str, Sheet], metric: str) -> bool:
 def _cell(metric: Metric, figure: Figure | None) -> str:
     if figure is None or figure.value is None:
         return MISSING
-    if metric.percent:
-        low, high = (100 * (x or 0.0) for x in (figure.low, figure.high))
-        return f"{100 * figure.value:.1f}% [{low:.1f}, {high:.1f}] {figure.n}"
-    return f"{figure.value:.2f} [{figure.low or 0.0:.2f}, {figure.high or 0.0:.2f}] {figure.n}"
+    scale, digits, sign = (100, 1, "%") if metric.percent else (1, 2, "")
+    low, high = (_number(x, scale, f".{digits}f") for x in (figure.low, figure.high))
+    return f"{scale * figure.value:.{digits}f}{sign} [{low}, {high}] {figure.n}"
+
+
+def _number(value: float | None, scale: int, form: str) -> str:
+    """`-` where too little was measured for an interval."""
+    return "-" if value is None else format(scale * value, form)
 
 
 def _change(metric: Metric, difference: Difference | None) -> str:
@@ -101,7 +100,7 @@ def _change(metric: Metric, difference: Difference | None) -> str:
         return MISSING
     figure = difference.figure
     scale, digits = (100, 1) if metric.percent else (1, 2)
-    value, low, high = (f"{scale * (x or 0.0):+.{digits}f}" for x in (figure.value, figure.low, figure.high))
+    value, low, high = (_number(x, scale, f"+.{digits}f") for x in (figure.value, figure.low, figure.high))
     p = "" if difference.p is None else " p<.001" if difference.p < 0.001 else f" p={difference.p:.3f}"
     return f"{value} [{low}, {high}]{p}"
 
