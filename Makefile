@@ -14,6 +14,7 @@ STAMP := $(VENV)/.installed
 TORCH_INDEX ?=
 # Pinned in the lock, without a local version such as +cpu, so that either index can serve it.
 TORCH := torch==2.13.0
+# --no-compile: Python compiles what is imported, at its first import; compiling everything takes longer.
 # An index that lacks a package makes pip warn once a package; such a line says nothing to the reader.
 QUIET = 2> >(grep -v "is ignored: it is neither a file nor a directory" >&2 || true)
 
@@ -28,9 +29,9 @@ $(STAMP): requirements.lock pyproject.toml
 	"$$python" -m venv $(VENV)
 	@echo "installing requirements.lock into $(VENV); this takes a few minutes the first time"
 	@if [ -n "$(TORCH_INDEX)" ]; then \
-	  $(BIN)/pip install --quiet --no-deps --index-url "$(TORCH_INDEX)" "$(TORCH)" $(QUIET); \
+	  $(BIN)/pip install --quiet --no-compile --no-deps --index-url "$(TORCH_INDEX)" "$(TORCH)" $(QUIET); \
 	fi
-	@$(BIN)/pip install --quiet -r requirements.lock $(QUIET)
+	@$(BIN)/pip install --quiet --no-compile -r requirements.lock $(QUIET)
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . $(QUIET)
 	@touch $(STAMP)
 

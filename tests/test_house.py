@@ -97,3 +97,12 @@ def test_the_lock_pins_every_dependency_of_the_project() -> None:
     assert {re.split(r"[^\w-]", item)[0].lower() for item in wanted} <= pinned
     assert "torch==2.13.0" in lock.splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lock.splitlines())
+
+
+def test_the_picture_of_the_floors_is_the_one_that_the_linter_holds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    floors = page.partition("## The floors")[2].partition("## ")[0]
+    drawn = [re.split(r"  +", line.strip())[0] for line in floors.splitlines() if line.startswith("    ")]
+    assert drawn == layers

@@ -1,0 +1,119 @@
+"""Writes the tables of the documentation from docs/measured/*.json, so that no figure is ever typed.
+
+    python docs/tables.py            # what `make docs` runs
+    python docs/tables.py --check    # exit code 1 where a table is not that of its file
+
+A table stands between `<!-- table NAME -->` and `<!-- /table -->` and shows docs/measured/NAME.json. After
+the name, `columns=a,b` chooses the columns and their order, and `key=value` the rows whose plain field `key`
+has that value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hansei.steps.measure import metrics
+
+ROOT = Path(__file__).parent.parent
+MEASURED = ROOT / "docs" / "measured"
+MARKED = re.compile(
+    r"(<!-- table (?P<name>[\w./-]+)(?P<options>[^>]*?) -->\n).*?(<!-- /table -->)", re.DOTALL
+)
+LABELS = {metric.name: metric.label for metric in metrics(())}
+NUMBERS = {m.name for m in metrics(()) if not m.percent} | {
+    "calls",
+    "wrong_claims",
+    "correct_claims",
+    "brier",
+}
+"""Metrics that are no shares, and so no percentages."""
+
+
+def fill(text: str, measured: Path = MEASURED) -> str:
+    """The text with each marked table made anew."""
+
+    def made(match: re.Match[str]) -> str:
+        options = dict(option.split("=", 1) for option in match["options"].split())
+        columns = options.pop("columns", "")
+        file = measured / f"{match['name']}.json"
+        if not file.is_file():
+            raise SystemExit(f"hansei: {file}: no such measurement, named in a table; measure it first")
+        content = table(
+            json.loads(file.read_text(encoding="utf-8")), columns.split(",") * bool(columns), options
+        )
+        return f"{match[1]}{content}\n{match[4]}"
+
+    return MARKED.sub(made, text)
+
+
+def table(
+    measured: Mapping[str, Any], columns: Sequence[str] = (), where: Mapping[str, str] | None = None
+) -> str:
+    """A Markdown table of a measurement's rows, and a line that says how it was measured."""
+    rows = [r for r in measured["rows"] if all(str(r.get(k)) == v for k, v in (where or {}).items())]
+    if not rows:
+        raise SystemExit(f"hansei: {measured.get('paper')}: no row has {dict(where or {})}")
+    names = columns or list(dict.fromkeys(k for row in rows for k, v in row.items() if _is_figure(v)))
+    head = ["", *(LABELS.get(name, name.replace("_", " ")) for name in names)]
+    lines = [
+        head,
+        ["---"] * len(head),
+        *([str(row["row"]), *(_cell(n, row.get(n)) for n in names)] for row in rows),
+    ]
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", _origin(measured)])
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"value", "low", "high", "n"} <= set(value)
+
+
+def _cell(name: str, value: Any) -> str:
+    if not _is_figure(value):
+        return "" if value is None else str(value).replace("|", "\\|")
+    if value["value"] is None:
+        return "not measured"
+    scale, digits, unit = (1, 2, "") if name in NUMBERS else (100, 1, "%")
+    shown = f"{scale * value['value']:.{digits}f}{unit}"
+    if value["low"] is not None:
+        shown += f" [{scale * value['low']:.{digits}f}, {scale * value['high']:.{digits}f}]"
+    return f"{shown} n={value['n']}"
+
+
+def _origin(measured: Mapping[str, Any]) -> str:
+    said = [f"Value [95% interval] n, by hansei {measured['version']}"]
+    if measured.get("judge"):
+        said.append(f"judge {measured['judge']}")
+    if measured.get("seeds"):
+        said.append(f"{len(measured['seeds'])} seed{'s' * (len(measured['seeds']) > 1)}")
+    said.append(f"{measured['errors']} errors, {measured['unscored']} unscored")
+    if measured.get("seconds"):
+        said.append(
+            f"{measured['seconds'] / 60:.0f} minutes"
+            if measured["seconds"] > 120
+            else f"{measured['seconds']:.0f} seconds"
+        )
+    return "; ".join(said) + "."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write, or with `--check` only compare, every page with marked tables."""
+    stale = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = page.read_text(encoding="utf-8")
+        filled = fill(text)
+        if filled != text:
+            stale.append(page.relative_to(ROOT).as_posix())
+            if "--check" not in arguments:
+                page.write_text(filled, encoding="utf-8")
+    if stale:
+        print(f"{'not up to date' if '--check' in arguments else 'written'}: {', '.join(stale)}")
+    return int(bool(stale) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
