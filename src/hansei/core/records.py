@@ -276,7 +276,7 @@ def from_json(kind: type[Record], value: Any) -> Record:
 def _build(kind: Any, value: Any) -> Any:
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]
         unknown = set(value) - set(hints)
         if unknown:
             raise ValueError(f"unknown field {sorted(unknown)[0]!r} in a {kind.__name__}")  # type: ignore[union-attr]

@@ -1,0 +1,148 @@
+"""Rows of a user's JSONL, CSV or Parquet file; what is wrong with a file is said with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hansei.core.errors import BadInput
+
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+_LONGEST_FIELD = 10**9  # csv's own limit of 131,072 characters is shorter than a long prompt
+
+
+class Row(NamedTuple):
+    """One row of a file."""
+
+    where: str
+    """File and line, for messages."""
+    values: dict[str, Any]
+    """Value of each column."""
+
+
+def read_rows(path: str | Path) -> Iterator[Row]:
+    """The rows of a file, in order; what they hold is told from its suffix.
+
+    JSONL: one object a line, blank lines skipped. CSV: UTF-8, commas, a header line; an empty field is None
+    and columns without a name (a pandas index) are left out. Parquet: any columns. Lines count from 1.
+    Raises BadInput at whatever is no such file, once the row is reached.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise BadInput(f"{path}: a file was expected, this is a folder: name a file in it")
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadInput(f"{path}: a file ending in {', '.join(SUFFIXES)} was expected: convert or rename it")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file: check the path") from None
+    except OSError as error:
+        raise BadInput(f"{path}: can't be read ({error.strerror}): check the file and its rights") from error
+    if not data.strip():
+        raise BadInput(f"{path}: the file is empty: one row at least was expected")
+    readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+    return readers[path.suffix.lower()](path, data)
+
+
+def _jsonl(path: Path, data: bytes) -> Iterator[Row]:
+    for number, line in enumerate(_text(path, data).split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            value = json.loads(line, object_pairs_hook=_object, parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            raise BadInput(
+                f"{where}: a JSON object was expected, found broken JSON ({error.msg}, "
+                f"column {error.colno}): mend the line; each row is one line"
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{where}: a JSON object was expected, found one that can't be read ({error})") from error
+        if not isinstance(value, dict):
+            raise BadInput(f'{where}: a JSON object such as {{"prompt": "..."}} was expected, found {line[:40]}')
+        yield Row(where, value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} stands in it twice")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _csv(path: Path, data: bytes) -> Iterator[Row]:
+    limit = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        reader = csv.reader(io.StringIO(_text(path, data), newline=""), strict=True)
+        header: list[str] | None = None
+        end = 0
+        for fields in reader:
+            where, end = f"{path}, line {end + 1}", reader.line_num
+            if not fields:
+                continue  # a blank line
+            if header is None:
+                header = _header(path, fields)
+            elif len(fields) != len(header):
+                raise BadInput(
+                    f"{where}: {len(header)} fields were expected as in the header, found {len(fields)}: "
+                    "put fields that hold commas or line breaks in double quotes"
+                )
+            else:
+                yield Row(where, {name: text or None for name, text in zip(header, fields, strict=True) if name})
+    except csv.Error as error:
+        raise BadInput(f"{path}, line {end + 1}: broken CSV ({error}): mend the quotes") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _header(path: Path, fields: list[str]) -> list[str]:
+    names = [name.strip() for name in fields]
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise BadInput(f"{path}, line 1: the column {twice[0]!r} is there twice: rename one")
+    return names
+
+
+def _text(path: Path, data: bytes) -> str:
+    """The file as text. Raises BadInput unless it is UTF-8 (with or without byte order mark) without NUL."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadInput(f"{path}: UTF-8 was expected, found UTF-16: convert it (iconv -f utf-16 -t utf-8)")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise BadInput(f"{path}, line {_line(data, nul)}: text was expected, found a NUL byte: is it another format?")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path}, line {_line(data, error.start)}: UTF-8 was expected, found the byte "
+            f"0x{data[error.start]:02x}: convert the file (such as iconv -f latin1 -t utf-8)"
+        ) from error
+
+
+def _line(data: bytes, offset: int) -> int:
+    return data.count(b"\n", 0, offset) + 1
+
+
+def _parquet(path: Path, data: bytes) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        number = 0
+        for batch in file.iter_batches(batch_size=1024):
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(f"{path}, row {number}", values)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(f"{path}: Parquet was expected, found something else ({error}): write it anew") from error
