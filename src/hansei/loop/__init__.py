@@ -9,24 +9,29 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hansei.loop.settings import CompareSettings, LearnSettings, ProbeSettings, RejudgeSettings
+from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 
 if TYPE_CHECKING:
+    from hansei.loop.demo import demo
     from hansei.loop.flow import Learned, learn, probe
     from hansei.loop.stored import compare_runs, rejudge
 
 __all__ = [
     "CompareSettings",
+    "DemoSettings",
     "LearnSettings",
     "Learned",
     "ProbeSettings",
     "RejudgeSettings",
     "compare_runs",
+    "demo",
     "learn",
     "probe",
     "rejudge",
 ]
-_HOMES = {"Learned": "flow", "learn": "flow", "probe": "flow", "compare_runs": "stored", "rejudge": "stored"}
+_HOMES = {"demo": "demo", "Learned": "flow", "learn": "flow", "probe": "flow"} | dict.fromkeys(
+    ("compare_runs", "rejudge"), "stored"
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -90,8 +90,8 @@ class _Found:
     """Of the model that was asked."""
     rows: dict[str, Answers]
     """The rows before teaching."""
-    plan: Plan | None
-    """The lessons; None where there was no mistake."""
+    plans: dict[str, Plan]
+    """The lessons by the row of their student: `after`, and the baseline's; empty where there was no mistake."""
     counts: dict[str, int]
     """What happened on the way."""
 
@@ -103,8 +103,9 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
     settings, files, models or folder that can't be worked with, and where lessons are held-out prompts too.
     """
     started = time.perf_counter()
-    if settings.method not in METHODS:
-        raise BadInput(f"method {settings.method!r}: expected one of {', '.join(METHODS)}")
+    for method in _methods(settings).values():
+        if method not in METHODS:
+            raise BadInput(f"method {method!r}: expected one of {', '.join(METHODS)}")
     files = read(settings)
     if settings.dry_run:
         return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
@@ -121,18 +122,21 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
         found = _find(settings, files, by, journal)
         remarks: list[str] = []
         student = None
-        if found.plan is None:
+        if not found.plans:
             remarks.append("No mistakes were found on the training prompts: there is nothing to teach.")
         else:
-            apart(found.plan.lessons, files.proof, files.train)
-            _export(found.plan, settings, journal)
+            for plan in found.plans.values():
+                apart(plan.lessons, files.proof, files.train)
+            _export(found.plans["after"], settings, journal)
             if elsewhere:
                 remarks.append(_go_on(settings))
             else:
-                student = _taught(settings, found.fingerprint, found.plan, journal)
+                students = {row: _taught(settings, row, found, journal) for row in found.plans}
+                student = students["after"]
                 found.counts["lessons too long"] = dropped(student.path)
-                found.rows.update(_after(settings, student, files, by, journal))
-        lessons = found.plan.lessons if found.plan else None
+                for row, taught in students.items():
+                    found.rows.update(_after(settings, row, taught, files, by, journal))
+        lessons = found.plans["after"].lessons if found.plans else None
         comparison = compare(
             files.proof,
             found.rows,
@@ -148,7 +152,9 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
         run.write_comparison(Path(settings.out) / "comparison.json", comparison)
         if student:
             _card(student, comparison)
-    seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        journal.note("counts", found.counts)
+        journal.note("seconds", seconds)
     return Learned(comparison, student, found.counts, settings.out, tuple(remarks), seconds)
 
 
@@ -183,7 +189,7 @@ def _find(settings: LearnSettings, files: Files, by: Judge, journal: Journal) ->
     wording = _wording(settings)
     rows = {
         name: answer(model, files.proof, settings, by, journal, row=name, method=method)
-        for name, method in _answering(settings, wording, "before").items()
+        for name, method in _answering(settings, wording, "before", None).items()
     }
     attempts = ask(model, files.train, sampling_of(settings), journal, label="ask, training prompts")
     verdicts = judged(by, files.train, attempts, journal)
@@ -199,16 +205,29 @@ def _find(settings: LearnSettings, files: Files, by: Judge, journal: Journal) ->
     if files.unused:
         counts["validation prompts, not used"] = files.unused
     if not mistakes:
-        return _Found(model.fingerprint, rows, None, dict(counts))
+        return _Found(model.fingerprint, rows, {}, dict(counts))
     material, more = _material(settings, files, model, by, mistakes, (attempts, verdicts), wording, journal)
-    module = importlib.import_module(METHODS[settings.method])
-    plan: Plan = module.plan(material, _method_settings(module.Settings, settings, wording))
+    plans = {row: _plan(method, material, settings, wording) for row, method in _methods(settings).items()}
+    plan = plans["after"]
     run.store(journal, "analysis", list(plan.analyses))
     run.store(journal, "lesson", list(plan.lessons))
     counts.update(more)
     counts.update(plan.counts)
     counts["lessons"] = len(plan.lessons)
-    return _Found(model.fingerprint, rows, plan, {name: n for name, n in counts.items() if n})
+    for row, other in list(plans.items())[1:]:
+        counts[f"lessons, {row}"] = len(other.lessons)
+    return _Found(model.fingerprint, rows, plans, {name: n for name, n in counts.items() if n})
+
+
+def _methods(settings: LearnSettings) -> dict[str, str]:
+    """The method that teaches the student of each row."""
+    return {"after": settings.method} | ({settings.baseline: settings.baseline} if settings.baseline else {})
+
+
+def _plan(method: str, material: Material, settings: LearnSettings, wording: Wording) -> Plan:
+    module = importlib.import_module(METHODS[method])
+    made: Plan = module.plan(material, _method_settings(module.Settings, settings, wording))
+    return made
 
 
 def _mistakes(
@@ -283,17 +302,19 @@ def _wording(settings: LearnSettings) -> Wording:
     return wording if settings.reminder is None else replace(wording, reminder=settings.reminder)
 
 
-def _answering(settings: LearnSettings, wording: Wording, row: str) -> dict[str, AnsweringMethod]:
+def _answering(
+    settings: LearnSettings, wording: Wording, row: str, method: str | None
+) -> dict[str, AnsweringMethod]:
     """How each row is asked. A student of Chain of Hindsight is always asked for the good answer."""
-    good = wording.good if settings.method == "hindsight" and row == "after" else None
+    good = wording.good if method == "hindsight" else None
     ways = {row: guided(good, name="good") if good else plain}
     if settings.guided:
         ways[f"{row}, guided"] = guided(" ".join(s for s in (wording.reminder, good) if s))
     return ways
 
 
-def _taught(settings: LearnSettings, parent: str, plan: Plan, journal: Journal) -> Student:
-    """The student; `parent` is the fingerprint of the model that was asked."""
+def _taught(settings: LearnSettings, row: str, found: _Found, journal: Journal) -> Student:
+    """The student of a row: in `student`, the baseline's beside it."""
     from hansei.training.settings import TrainSettings
 
     training = TrainSettings(
@@ -309,22 +330,23 @@ def _taught(settings: LearnSettings, parent: str, plan: Plan, journal: Journal) 
     )
     return teach(
         settings.model,
-        parent,
-        plan,
+        found.fingerprint,
+        found.plans[row],
         training,
-        Path(settings.out) / "student",
+        Path(settings.out) / ("student" if row == "after" else f"student-{row}"),
         journal,
     )
 
 
 def _after(
-    settings: LearnSettings, student: Student, files: Files, by: Judge, journal: Journal
+    settings: LearnSettings, row: str, student: Student, files: Files, by: Judge, journal: Journal
 ) -> dict[str, Answers]:
     """Second half: ask the student the same prompts."""
+    ways = _answering(settings, _wording(settings), row, _methods(settings)[row])
     model = model_of(student.path, None, settings)
     return {
         name: answer(model, files.proof, settings, by, journal, row=name, method=method)
-        for name, method in _answering(settings, _wording(settings), "after").items()
+        for name, method in ways.items()
     }
 
 

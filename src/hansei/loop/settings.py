@@ -24,7 +24,8 @@ class ProbeSettings:
     """The model: `town`, a folder, a Hugging Face name, or openai:NAME with --base-url."""
     prompts: str
     """JSONL, CSV or Parquet with `prompt` or `messages`; optional: id, category, split, expected (refuse or
-    answer), reference (a good answer), mistake (a bad one). All other columns become tags."""
+    answer), reference (a good answer), mistake (a bad one). All other columns become tags. `town`: the
+    town's own requests."""
     out: str
     """Folder of the run. The same command again goes on where it stopped."""
     base_url: str | None = None
@@ -61,6 +62,8 @@ class LearnSettings(ProbeSettings):
 
     method: str = "mistake-analysis"
     """mistake-analysis, sft, critique-revise, hindsight, rlhf, facts (the town only)."""
+    baseline: str | None = None
+    """Another method: a second student is taught by it from the same mistakes, and measured beside (a row)."""
     mistakes: Literal["model", "data", "induced"] = "model"
     """What the mistakes are: the model's own answers that the judge fails, the rows' `mistake` column, or
     failed answers that the model gives when it is asked for bad ones."""
@@ -142,3 +145,17 @@ class CompareSettings:
     """Seed of sampling, where no run is named."""
     limit: int | None = None
     """At most so many prompts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """Settings of `hansei demo`: the loop on the town, with plain SFT beside it."""
+
+    out: str = "runs/demo"
+    """Folder of the run. The same command again goes on where it stopped."""
+    seed: int = 0
+    """Seed of the training."""
+    steps: int = 40
+    """Optimiser steps of each student."""
+    learning_rate: float = 5e-4
+    """Of AdamW."""

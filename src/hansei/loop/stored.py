@@ -101,6 +101,12 @@ def open_stored(out: str) -> Journal:
     return Journal.open(out)
 
 
+def comparison_of(there: Stored) -> Comparison:
+    """The run's own comparison, from what is stored."""
+    judges = sorted({f"{v.judge} {v.judge_version}" for a in there.rows.values() for v in a.verdicts})
+    return _compared(there, there.rows, ", ".join(judges), {})
+
+
 def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings) -> Comparison:
     with open_stored(out) as journal:
         there = load_run(out, journal)
@@ -223,6 +229,7 @@ def _compared(
     return compare(
         there.prompts,
         rows,
+        final="after" if "after" in rows else None,
         lessons=there.lessons,
         lesson_prompts=there.lesson_prompts,
         paper=there.settings.get("method", "probe"),

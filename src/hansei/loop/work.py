@@ -24,6 +24,12 @@ from hansei.steps.ask import AnsweringMethod, ask
 from hansei.steps.compare import Answers
 from hansei.steps.judge import judge
 from hansei.steps.measure import suite
+from hansei.town import workshop
+
+TOWN = "town"
+"""In place of a file: the town's own requests."""
+PROOF = ("request", "past", "future", "hijack")
+"""What the town asks of a student."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ def read(settings: ProbeSettings) -> Files:
 
 def _divided(settings: ProbeSettings) -> list[Prompt]:
     """All rows; those that name no split are train or heldout, as nothing is searched for on validation."""
+    if settings.prompts == TOWN:
+        return [*workshop.prompts("train", phrasings=2), *workshop.prompts("heldout", PROOF)]
     columns = {} if settings.prompt_column == "prompt" else {"prompt": settings.prompt_column}
     one, other = (
         read_prompts(settings.prompts, columns=columns, expected=settings.expected, split=split)
@@ -99,7 +107,7 @@ def _first(prompts: Sequence[Prompt], limit: int | None) -> list[Prompt]:
 def identity(settings: ProbeSettings) -> dict[str, Any]:
     """What a run's results depend on: its settings, and what is in its files."""
     said = {n: v for n, v in as_mapping(settings).items() if n not in ("out", "dry_run")}
-    files = {name: said[name] for name in ("prompts", "keep", "capability") if said.get(name)}
+    files = {name: said[name] for name in ("prompts", "keep", "capability") if said.get(name) not in (None, TOWN)}
     return said | {f"{name} file": run.file_hash(path) for name, path in files.items()}
 
 
