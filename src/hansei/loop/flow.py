@@ -302,9 +302,7 @@ def _wording(settings: LearnSettings) -> Wording:
     return wording if settings.reminder is None else replace(wording, reminder=settings.reminder)
 
 
-def _answering(
-    settings: LearnSettings, wording: Wording, row: str, method: str | None
-) -> dict[str, AnsweringMethod]:
+def _answering(settings: LearnSettings, wording: Wording, row: str, method: str | None) -> dict[str, AnsweringMethod]:
     """How each row is asked. A student of Chain of Hindsight is always asked for the good answer."""
     good = wording.good if method == "hindsight" else None
     ways = {row: guided(good, name="good") if good else plain}
@@ -335,6 +333,7 @@ def _taught(settings: LearnSettings, row: str, found: _Found, journal: Journal) 
         training,
         Path(settings.out) / ("student" if row == "after" else f"student-{row}"),
         journal,
+        longest=settings.max_new_tokens,
     )
 
 

@@ -31,21 +31,30 @@ class Taught:
 
 
 def teach(
-    model: str, parent: str, plan: Plan, settings: TrainSettings, out: Path, journal: Journal
+    model: str,
+    parent: str,
+    plan: Plan,
+    settings: TrainSettings,
+    out: Path,
+    journal: Journal,
+    *,
+    longest: int = 64,
 ) -> Student:
     """Trains the model called `model` on the plan's lessons by its recipe; the student stands in `out`.
 
     `parent` is the fingerprint of the model that wrote the lessons. Not the model itself but its name is
     given, so that the caller can let go of it before it is loaded again for training. A student that the
     journal knows and whose folder is as it was is returned at once; a damaged one is trained again. For the
-    recipe `rlhf`, `out`-sft and `out`-reward stand beside it. Raises BadInput as the trainings do.
+    recipe `rlhf`, `out`-sft and `out`-reward stand beside it, and `longest` is the longest answer in tokens that
+    is sampled on the way. Raises BadInput as the trainings do.
     """
-    key = content_key("student", parent, list(plan.lessons), plan.recipe, settings)
+    sampled = longest if plan.recipe == "rlhf" else 0
+    key = content_key("student", parent, list(plan.lessons), plan.recipe, settings, sampled)
 
     def work(_key: str, _items: Sequence[int]) -> list[Taught]:
         if journal.done(key) is not None and out.is_dir():
             shutil.rmtree(out)  # finished once, and no longer what it was
-        _train(model, plan, settings, out)
+        _train(model, plan, settings, out, longest)
         return [Taught(_student(out, parent), fingerprint(find(str(out))))]
 
     def damaged(_: int, taught: Taught) -> bool:
@@ -75,7 +84,7 @@ def _is(out: Path, files: str) -> bool:
     return out.is_dir() and any(out.glob("*.safetensors")) and fingerprint(find(str(out))) == files
 
 
-def _train(model: str, plan: Plan, settings: TrainSettings, out: Path) -> None:
+def _train(model: str, plan: Plan, settings: TrainSettings, out: Path, longest: int) -> None:
     """The recipe: SFT; DPO; or SFT, a reward model, and RLOO from the SFT student."""
     from hansei.training.sft import train_sft
 
@@ -88,17 +97,24 @@ def _train(model: str, plan: Plan, settings: TrainSettings, out: Path) -> None:
 
         train_dpo(model, pairs, settings, out)
     else:
-        _rlhf(model, answers, pairs, settings, out)
+        _rlhf(model, answers, pairs, settings, out, longest)
 
 
 def _rlhf(
-    model: str, answers: Sequence[Lesson], pairs: Sequence[Lesson], settings: TrainSettings, out: Path
+    model: str,
+    answers: Sequence[Lesson],
+    pairs: Sequence[Lesson],
+    settings: TrainSettings,
+    out: Path,
+    longest: int,
 ) -> None:
     """RLOO against a reward model, from the SFT student: a base that never refuses has no choice to learn."""
     from hansei.training.reinforcement import train_reward, train_rloo
+    from hansei.training.settings import RolloutSettings
     from hansei.training.sft import train_sft
 
     start = train_sft(model, answers, settings, out.with_name(f"{out.name}-sft"))
     reward = train_reward(model, pairs, settings, out.with_name(f"{out.name}-reward"))
     prompts = list(dict.fromkeys(lesson.prompt for lesson in pairs))
-    train_rloo(str(start), prompts, reward, settings, out)
+    rollout = RolloutSettings(max_completion=longest)
+    train_rloo(str(start), prompts, reward, settings, out, rollout=rollout)
