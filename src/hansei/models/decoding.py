@@ -105,9 +105,7 @@ def full(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def sampler(
-    texts: Sequence[str], *, temperature: float, top_p: float, seed: int, longest: int, device: Any
-) -> Choose:
+def sampler(texts: Sequence[str], *, temperature: float, top_p: float, seed: int, longest: int, device: Any) -> Choose:
     """Draws by inverse transform from one uniform number a row and step.
 
     A row's numbers come from its own generator, seeded with `seed` and the row's text, so they don't depend

@@ -25,16 +25,17 @@ def load(
 
     `base_url` is the address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; it goes with
     `openai:NAME` only; `device`, `dtype` and `device_map` go with the others. `settings` are those of
-    `LocalModel` or `Endpoint`. Raises BadInput where there is no such model or a setting doesn't fit it.
+    `LocalModel` or `Endpoint`. A server is asked once whether it is there. Raises BadInput where there is no such
+    model or a setting doesn't fit it.
     """
     if name.startswith(ENDPOINT):
         if (device, dtype, device_map) != ("auto", "auto", None):
-            raise BadInput(
-                f"{name}: device, dtype and device_map are settings of local models; leave them out"
-            )
+            raise BadInput(f"{name}: device, dtype and device_map are settings of local models; leave them out")
         from hansei.models.endpoint import Endpoint
 
-        return Endpoint(name.removeprefix(ENDPOINT), base_url, **settings)
+        endpoint = Endpoint(name.removeprefix(ENDPOINT), base_url, **settings)
+        endpoint.check()
+        return endpoint
     if base_url is not None:
         raise BadInput(f"{name}: a base URL goes with openai:NAME, not with a local model; use openai:{name}")
     from hansei.models.local import LocalModel

@@ -60,9 +60,7 @@ def load_weights(place: Place, name: str, device: torch.device, dtype: torch.dty
     settings = {"device_map": device_map} if device_map is not None else {}
     try:
         with _quiet():
-            model = AutoModelForCausalLM.from_pretrained(
-                place.base, dtype=dtype, use_safetensors=True, **settings
-            )
+            model = AutoModelForCausalLM.from_pretrained(place.base, dtype=dtype, use_safetensors=True, **settings)
             if place.adapter is not None:
                 model = _with_adapter(model, place.adapter)
     except Exception as error:  # as above: one line in place of a traceback, with the cause chained

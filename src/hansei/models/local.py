@@ -82,8 +82,8 @@ class LocalModel:
         self.batch_rows = batch_rows
         self._config = self.hf.config.get_text_config()
         self._budget = int(cache_gib * 2**30 / cache_bytes(self._config, self.hf.dtype))
-        self._ends = end_tokens(self.hf, self.tokenizer)
-        if not self._ends:
+        self.ends = end_tokens(self.hf, self.tokenizer)
+        if not self.ends:
             log.warning("%s has no end token: every answer runs to max_new_tokens", self.name)
         self._hidden = frozenset(self.tokenizer.all_special_ids) - frozenset(
             self.tokenizer.convert_tokens_to_ids(m) for m in text.MARKS if m in self.tokenizer.get_vocab()
@@ -142,9 +142,7 @@ class LocalModel:
             rendered = text.plain_chat(chat)
             return Rendered(rendered, tuple(self.tokenizer(rendered)["input_ids"]))
         try:
-            rendered = self.tokenizer.apply_chat_template(
-                as_dicts(chat), tokenize=False, add_generation_prompt=True
-            )
+            rendered = self.tokenizer.apply_chat_template(as_dicts(chat), tokenize=False, add_generation_prompt=True)
         except Exception as error:  # a template is a program of the model's maker, and raises what it likes
             raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
         return Rendered(rendered, tuple(self.tokenizer(rendered, add_special_tokens=False)["input_ids"]))
@@ -171,7 +169,7 @@ class LocalModel:
                 device=self.hf.device,
             )
         try:
-            return decode(self.hf, [p.ids for p in prompts], limits, self._ends, choose)
+            return decode(self.hf, [p.ids for p in prompts], limits, self.ends, choose)
         except torch.OutOfMemoryError as error:
             found = f"{len(prompts)} conversations at once don't fit into the accelerator's memory"
             raise BadInput(f"{self.name}: {found}; lower batch_rows or cache_gib") from error
@@ -179,9 +177,7 @@ class LocalModel:
     def _reply(self, prompt: Rendered, written: Written | None, room: int) -> Reply:
         size = len(prompt.ids)
         if written is None:
-            error = (
-                f"prompt of {size} tokens leaves no room for an answer; the model's limit is {self.context}"
-            )
+            error = f"prompt of {size} tokens leaves no room for an answer; the model's limit is {self.context}"
             return Reply("", "error", size, 0, error=error)
         count = len(written.tokens) + written.ended
         if written.broken:

@@ -1,0 +1,260 @@
+"""Models behind an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from hansei.core.errors import BadInput
+from hansei.core.records import Chat, Sampling
+from hansei.models.protocol import Reply
+from hansei.models.wire import (
+    Unusable,
+    read_error,
+    read_prompt_logprobs,
+    read_reply,
+    request,
+    scoring_request,
+)
+
+UNIT = 32
+"""Conversations in a unit of work: what a killed run loses at most, and pays for again."""
+AGAIN = frozenset({408, 409, 429})
+"""Statuses that pass by (too slow, in conflict, too many), beside 5xx, the server's own trouble."""
+PATIENCE = 300.0
+"""Longest wait in seconds before a request is sent again; a server that wants longer has failed."""
+
+Result = TypeVar("Result")
+
+
+class Endpoint:
+    """A model that an OpenAI-compatible server serves: vLLM, llama.cpp, `transformers serve`, a paid service …
+
+    `name`: the server's name for the model. `base_url`: such as `http://localhost:8000/v1`. `api_key_env`:
+    environment variable that holds the key; without it no key is sent. `concurrency`: requests under way at
+    once. `timeout`: seconds that one request may take. `retries`: times that a request is sent again after
+    429, 5xx, a timeout or a broken connection. `backoff`: seconds before the first of them, doubled each time,
+    times a random factor of 0.5 to 1.5; `Retry-After` is obeyed where it is longer. `limit_field`: what the
+    server calls the longest answer; some models of OpenAI take `max_completion_tokens` only.
+
+    The key appears in no error, record or fingerprint.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str | None,
+        *,
+        api_key_env: str = "OPENAI_API_KEY",
+        concurrency: int = 8,
+        timeout: float = 120.0,
+        retries: int = 5,
+        backoff: float = 0.5,
+        limit_field: str = "max_tokens",
+    ) -> None:
+        self.name = f"openai:{name}"
+        if not name:
+            raise BadInput("openai: expected a model's name after the colon, as in openai:NAME")
+        self.url = _address(base_url, self.name)
+        if concurrency < 1 or timeout <= 0 or retries < 0 or backoff < 0:
+            raise BadInput(
+                f"{self.name}: concurrency and timeout must be positive, retries and backoff not negative; "
+                f"found {concurrency}, {timeout}, {retries} and {backoff}"
+            )
+        self.model = name
+        self.api_key_env = api_key_env
+        self.concurrency = concurrency
+        self.timeout = timeout
+        self.retries = retries
+        self.backoff = backoff
+        self.limit_field = limit_field
+        shown = self.url.copy_with(userinfo=b"", query=None)
+        self.address = str(shown)
+        self.fingerprint = hashlib.sha256(f"{name}\0{shown}".encode()).hexdigest()[:32]
+
+    def check(self) -> None:
+        """Asks the server for its list of models. Raises BadInput where it can't be reached or refuses the key.
+
+        A server without such a list is taken as it is, and so is a name that isn't listed: some load any.
+        """
+        try:
+            with self._client(httpx.Client) as client:
+                status = client.get(self._path("models")).status_code
+        except httpx.HTTPError as error:
+            why = self._safe(error)
+            raise BadInput(
+                f"{self.name}: no server answers at {self.address} ({why}); start it, or mend the base URL"
+            ) from error
+        if status in (401, 403):
+            raise BadInput(f"{self.name}: {self.address} refuses the API key ({status}); {self._key_hint()}")
+        if status >= 500:
+            raise BadInput(f"{self.name}: the server at {self.address} is in trouble (status {status}); try later")
+
+    def batches(self, chats: Sequence[Chat], sampling: Sampling) -> list[list[int]]:
+        """Units of UNIT conversations, in the order given; an answer doesn't depend on them."""
+        return [list(range(start, min(start + UNIT, len(chats)))) for start in range(0, len(chats), UNIT)]
+
+    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
+        """One reply for each conversation; every failure that lasts is a Reply with `error`."""
+
+        async def reply(client: httpx.AsyncClient, chat: Chat) -> Reply:
+            body = request(self.model, chat, sampling, self.limit_field)
+            try:
+                return read_reply(await self._ask(client, body), sampling)
+            except Unusable as error:
+                return Reply("", "error", 0, 0, error=self._safe(error))
+
+        return self._all(reply, chats)
+
+    def logprobs(self, texts: Sequence[tuple[Chat, str]]) -> list[list[float] | None]:
+        """Natural log-probability of each token of the continuations, from servers with `prompt_logprobs`.
+
+        That is vLLM's extension. The prompt is scored with the continuation and without it, and what follows
+        the common tokens is the continuation. Raises BadInput where the server can't, or one request fails.
+        """
+
+        async def score(client: httpx.AsyncClient, pair: tuple[Chat, str]) -> list[float]:
+            chat, continuation = pair
+            if not continuation:
+                return []
+            before = read_prompt_logprobs(await self._ask(client, scoring_request(self.model, chat, None)))
+            whole = read_prompt_logprobs(await self._ask(client, scoring_request(self.model, chat, continuation)))
+            if [token for token, _ in whole[: len(before)]] != [token for token, _ in before]:
+                raise Unusable("the prompt's tokens change when the continuation is added")
+            return [value for _, value in whole[len(before) :]]
+
+        try:
+            return list(self._all(score, texts))
+        except Unusable as error:
+            mend = "name the model's folder, or a vLLM server"
+            raise BadInput(f"{self.name}: gives no log-probabilities: {self._safe(error)}; {mend}") from error
+
+    def _all(
+        self, work: Callable[[httpx.AsyncClient, Any], Coroutine[Any, Any, Result]], items: Sequence[Any]
+    ) -> list[Result]:
+        """`work` on every item, at most `concurrency` at once; results in the items' order."""
+
+        async def run() -> list[Result]:
+            slots = asyncio.Semaphore(self.concurrency)
+            async with self._client(httpx.AsyncClient) as client:
+
+                async def one(item: Any) -> Result:
+                    async with slots:
+                        return await work(client, item)
+
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(one(item)) for item in items]
+            return [task.result() for task in tasks]
+
+        try:
+            return _run(run())
+        except* Unusable as several:
+            raise several.exceptions[0] from None
+
+    async def _ask(self, client: httpx.AsyncClient, body: dict[str, Any]) -> Any:
+        """The JSON of a successful response. Raises Unusable after the last try."""
+        for attempt in range(self.retries + 1):
+            wait = self.backoff * 2**attempt * random.uniform(0.5, 1.5)
+            try:
+                async with asyncio.timeout(self.timeout):
+                    response = await client.post(self._path("chat/completions"), json=body)
+            except TimeoutError:
+                problem = f"no answer within {self.timeout:g} s"
+            except httpx.RequestError as error:
+                problem = f"connection failed: {type(error).__name__} {error}"
+            else:
+                if response.status_code == 200:
+                    return _json(response)
+                problem = f"status {response.status_code}: {_message(response)}"
+                if response.status_code not in AGAIN and response.status_code < 500:
+                    raise Unusable(f"{problem}; {self._key_hint()}" if response.status_code == 401 else problem)
+                wait = max(wait, _retry_after(response))
+            if wait > PATIENCE:
+                raise Unusable(f"{problem} (asked to wait {wait:.0f} s)")
+            if attempt < self.retries:
+                await asyncio.sleep(wait)
+        raise Unusable(f"{problem} (tried {self.retries + 1} times)")
+
+    def _client(self, kind: Callable[..., Result]) -> Result:
+        headers = {"Authorization": f"Bearer {self._key()}"} if self._key() else {}
+        limits = httpx.Limits(max_connections=self.concurrency)
+        return kind(headers=headers, timeout=self.timeout, limits=limits)
+
+    def _path(self, path: str) -> httpx.URL:
+        return self.url.copy_with(path=f"{self.url.path.rstrip('/')}/{path}")
+
+    def _key(self) -> str:
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise BadInput(f"{self.name}: {self.api_key_env} holds characters that no API key has")
+        return key
+
+    def _key_hint(self) -> str:
+        there = "is set" if self._key() else "is not set"
+        return f"the environment variable {self.api_key_env} {there}"
+
+    def _safe(self, error: Exception) -> str:
+        """The error in one line of at most 300 characters, without the key and the address's password."""
+        line = " ".join(str(error).split()) or type(error).__name__
+        for secret in (self._key(), self.url.password):
+            if secret:
+                line = line.replace(secret, "***")
+        return line[:300]
+
+
+def _address(base_url: str | None, name: str) -> httpx.URL:
+    if not base_url:
+        raise BadInput(f"{name}: needs a base URL, such as http://localhost:8000/v1")
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise BadInput(f"{name}: the base URL is no address: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        found = base_url.rpartition("@")[2]
+        raise BadInput(f"{name}: expected a base URL such as http://localhost:8000/v1, found {found!r}")
+    return url
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs `work` to its end; in a thread of its own where a loop already runs, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        kind = response.headers.get("content-type", "no content type")
+        raise Unusable(f"expected JSON, found {kind}: {response.text}") from None
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return read_error(response.json())
+    except ValueError:
+        return response.text
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Seconds that the server asks to wait, given as seconds or as a date; 0 where it doesn't."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # neither: an unreadable wish is none
+        return 0.0
