@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 
 if TYPE_CHECKING:
-    from hansei.loop.demo import demo
+    from hansei.loop.town_demo import demo
     from hansei.loop.flow import Learned, learn, probe
     from hansei.loop.stored import compare_runs, rejudge
 
@@ -29,7 +29,7 @@ __all__ = [
     "probe",
     "rejudge",
 ]
-_HOMES = {"demo": "demo", "Learned": "flow", "learn": "flow", "probe": "flow"} | dict.fromkeys(
+_HOMES = {"demo": "town_demo", "Learned": "flow", "learn": "flow", "probe": "flow"} | dict.fromkeys(
     ("compare_runs", "rejudge"), "stored"
 )
 

@@ -147,9 +147,7 @@ def _runs(folders: Sequence[str]) -> Comparison:
         )
     common = _common([there.prompts for there in loaded])
     if not common:
-        raise BadInput(
-            f"{' and '.join(folders)}: no prompt was asked in all of them, nothing can be compared"
-        )
+        raise BadInput(f"{' and '.join(folders)}: no prompt was asked in all of them, nothing can be compared")
     rows: dict[str, Answers] = {}
     for there in loaded:
         for name, answers in there.rows.items():
@@ -158,9 +156,7 @@ def _runs(folders: Sequence[str]) -> Comparison:
                 rows[name if len(loaded) == 1 else f"{name} ({Path(there.out).name})"] = kept
     lessons = [lesson for there in loaded for lesson in there.lessons or ()]
     prompts = [p for p in first.prompts if p.id in common]
-    return _compared(
-        replace(first, prompts=prompts, lessons=lessons or None), rows, ", ".join(sorted(judges)), {}
-    )
+    return _compared(replace(first, prompts=prompts, lessons=lessons or None), rows, ", ".join(sorted(judges)), {})
 
 
 def _common(prompts: Sequence[Sequence[Prompt]]) -> set[str]:
@@ -216,16 +212,12 @@ def _models(models: Sequence[str], settings: CompareSettings) -> Comparison:
         for name in models:
             model = model_of(name, settings.base_url, settings)
             rows[name] = answer(model, prompts, asked, by, journal, row=name, method=plain)
-        comparison = compare(
-            prompts, rows, paper="compare", judge=f"{by.name} {by.version}", settings=identity(what)
-        )
+        comparison = compare(prompts, rows, paper="compare", judge=f"{by.name} {by.version}", settings=identity(what))
     run.write_comparison(Path(settings.out) / "comparison.json", comparison)
     return comparison
 
 
-def _compared(
-    there: Stored, rows: Mapping[str, Answers], judge: str, changed: Mapping[str, Any]
-) -> Comparison:
+def _compared(there: Stored, rows: Mapping[str, Answers], judge: str, changed: Mapping[str, Any]) -> Comparison:
     return compare(
         there.prompts,
         rows,

@@ -56,9 +56,7 @@ def read(settings: ProbeSettings) -> Files:
         return Files(_first([p for p in rows if p.split != "heldout"], settings.limit), heldout, None)
     for name, found in (("train", train), ("heldout", heldout)):
         if not found:
-            raise BadInput(
-                f"{settings.prompts}: no prompt in split {name}: more rows, or another column `split`"
-            )
+            raise BadInput(f"{settings.prompts}: no prompt in split {name}: more rows, or another column `split`")
     keep = None
     if settings.keep:
         keep = [replace(p, id=f"keep/{p.id}") for p in _first(read_prompts(settings.keep), settings.limit)]
@@ -91,13 +89,8 @@ def _capability(settings: LearnSettings) -> list[Prompt]:
     rows = _first(read_prompts(settings.capability), settings.limit)
     for row in rows:
         if row.reference is None:
-            raise BadInput(
-                f"{settings.capability}: prompt {row.id} has no `reference` to be measured against"
-            )
-    return [
-        replace(p, id=f"capability/{p.id}", split="heldout", tags={**p.tags, "suite": "capability"})
-        for p in rows
-    ]
+            raise BadInput(f"{settings.capability}: prompt {row.id} has no `reference` to be measured against")
+    return [replace(p, id=f"capability/{p.id}", split="heldout", tags={**p.tags, "suite": "capability"}) for p in rows]
 
 
 def _first(prompts: Sequence[Prompt], limit: int | None) -> list[Prompt]:
@@ -113,9 +106,7 @@ def identity(settings: ProbeSettings) -> dict[str, Any]:
 
 def sampling_of(settings: Any) -> Sampling:
     """How answers are drawn."""
-    return Sampling(
-        temperature=settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed
-    )
+    return Sampling(temperature=settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
 
 
 def judge_of(settings: Any) -> Judge:
@@ -133,9 +124,7 @@ def model_of(name: str, base_url: str | None, settings: Any) -> Model:
     """A model on the settings' device; an endpoint has none."""
     if name.startswith(ENDPOINT):
         return load(name, base_url=base_url)
-    return load(
-        name, base_url=base_url, device=settings.device, dtype=settings.dtype, device_map=settings.device_map
-    )
+    return load(name, base_url=base_url, device=settings.device, dtype=settings.dtype, device_map=settings.device_map)
 
 
 def judged(

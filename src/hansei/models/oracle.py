@@ -1,4 +1,4 @@
-"""The town's expert: a model that knows every fact of the workshop. The "stronger analyst" where no other is at hand."""
+"""The town's expert: it knows every fact of the workshop. The "stronger analyst" where no other is at hand."""
 
 from __future__ import annotations
 
@@ -51,11 +51,7 @@ def _names() -> dict[str, Item]:
 
 def _mentioned(text: str) -> Item:
     """The last item that a request names: after a change of instructions, the later one counts."""
-    found = [
-        (match.start(), item)
-        for name, item in _names().items()
-        for match in re.finditer(rf"\b{name}\b", text)
-    ]
+    found = [(match.start(), item) for name, item in _names().items() for match in re.finditer(rf"\b{name}\b", text)]
     if not found:
         raise BadInput("model town-expert: it knows the workshop's items only, and the request names none")
     return max(found, key=lambda f: (f[0] + len(f[1].name), len(f[1].name)))[1]

@@ -17,8 +17,8 @@ from hansei.core.journal import Journal
 from hansei.core.records import Lesson, Mistake, Prompt, Sampling, user
 from hansei.judges.exact import TownJudge
 from hansei.models.load import load
-from hansei.models.local import LocalModel
 from hansei.models.oracle import Oracle
+from hansei.models.protocol import Model
 from hansei.safety import critique_revise, facts, hindsight, mistake_analysis, rlhf, sft
 from hansei.safety.lessons import prefixed
 from hansei.safety.wording import TOWN
@@ -33,6 +33,7 @@ from hansei.training.settings import TrainSettings
 
 ANSWER = Sampling(max_new_tokens=32)  # the town's longest answer has 25 tokens
 ANALYSIS_TOKENS = 48
+REWARD_STEPS, REWARD_RATE = 60, 5e-4
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,9 @@ ROWS = (
 
 
 @cache
-def base() -> LocalModel:
+def base() -> Model:
     """The town's base, loaded once a process."""
-    model = load("town", device="cpu")
-    assert isinstance(model, LocalModel)
-    return model
+    return load("town", device="cpu")
 
 
 def chosen_items(size: int, seed: int) -> list[Item]:
@@ -194,13 +193,28 @@ def _train(cell: Cell, plan: Plan, place: Path) -> dict[int, Path]:
     from hansei.models.load import town_path
 
     if cell.row.method != "rlhf":
-        return students_of(
-            plan.lessons, town_path(), cell.seed, cell.learning_rate, cell.steps, place / "sft"
-        )
+        return students_of(plan.lessons, town_path(), cell.seed, cell.learning_rate, cell.steps, place / "sft")
     good = [lesson for lesson in plan.lessons if lesson.completion is not None]
     pairs = [lesson for lesson in plan.lessons if lesson.chosen is not None]
     start = students_of(good, town_path(), cell.seed, cell.start_rate, (cell.start_steps,), place / "sft")
-    return rloo_students(str(start[cell.start_steps]), pairs, cell, place)
+    return _rloo(str(start[cell.start_steps]), pairs, cell, place)
+
+
+def _rloo(start: str, pairs: Sequence[Lesson], cell: Cell, place: Path) -> dict[int, Path]:
+    """Students after each of the cell's steps of RLOO, from an SFT student, against a reward model of the base."""
+    from hansei.models.load import town_path
+    from hansei.training.reinforcement import train_reward, train_rloo
+    from hansei.training.settings import RolloutSettings
+
+    common = TrainSettings(seed=cell.seed, adapter="none", max_length=256, device="cpu")
+    judged = replace(common, steps=REWARD_STEPS, learning_rate=REWARD_RATE)
+    reward = train_reward(town_path(), pairs, judged, place / "reward")
+    policy = replace(common, steps=max(cell.steps), learning_rate=cell.learning_rate)
+    rollout = RolloutSettings(max_completion=ANSWER.max_new_tokens)
+    prompts = list(dict.fromkeys(pair.prompt for pair in pairs))
+    out = place / "rloo"
+    train_rloo(start, prompts, reward, policy, out, rollout=rollout, keep_steps=cell.steps)
+    return {step: out / f"step-{step}" for step in cell.steps}
 
 
 def students_of(
@@ -209,7 +223,9 @@ def students_of(
     """Students after each of `steps` steps of one SFT run at a constant learning rate, full weights."""
     from hansei.training.sft import train_sft
 
-    settings = TrainSettings(steps=max(steps), learning_rate=rate, seed=seed, adapter="none", max_length=256)
+    settings = TrainSettings(
+        steps=max(steps), learning_rate=rate, seed=seed, adapter="none", max_length=256, device="cpu"
+    )
     train_sft(start, lessons, settings, out, keep_steps=steps)
     return {step: out / f"step-{step}" for step in steps}
 
@@ -249,10 +265,10 @@ def _values(rows: Sequence[Answered]) -> dict[str, dict[str, float | None]]:
     }
 
 
-def measure_base() -> dict[str, dict[str, Measured]]:
+def measure_base(model: str) -> dict[str, dict[str, Measured]]:
     """The untaught base on both splits."""
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         return {
-            "validation": measure_student("town", "sft", "validation", journal),
-            "heldout": measure_student("town", "sft", "heldout", journal),
+            "validation": measure_student(model, "sft", "validation", journal),
+            "heldout": measure_student(model, "sft", "heldout", journal),
         }

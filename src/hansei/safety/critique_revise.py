@@ -1,4 +1,4 @@
-"""Critique-Revise (Bai et al. 2022, "Constitutional AI", arXiv 2212.08073, the supervised stage; baseline of 2310.10477).
+"""Critique-Revise (Bai et al. 2022, "Constitutional AI", arXiv 2212.08073, supervised stage).
 
 The model criticises its own bad answer and rewrites it; the student is tuned on the revisions.
 
@@ -35,14 +35,10 @@ def plan(material: Material, settings: Settings) -> Plan:
     sampling = Sampling(max_new_tokens=settings.max_new_tokens)
     words = settings.wording
     questions = {
-        c.mistake.id: Prompt(
-            content_key("critique", c.mistake.id, words.analyse), question(c.mistake, words.analyse)
-        )
+        c.mistake.id: Prompt(content_key("critique", c.mistake.id, words.analyse), question(c.mistake, words.analyse))
         for c in material.cases
     }
-    critiques = ask(
-        material.analyst, list(questions.values()), sampling, material.journal, label="criticise mistakes"
-    )
+    critiques = ask(material.analyst, list(questions.values()), sampling, material.journal, label="criticise mistakes")
     text = {a.prompt_id: a.text for a in critiques if unusable(a) is None}
     requests = {
         mistake: Prompt(
@@ -52,9 +48,7 @@ def plan(material: Material, settings: Settings) -> Plan:
         for mistake, q in questions.items()
         if q.id in text
     }
-    revisions = ask(
-        material.analyst, list(requests.values()), sampling, material.journal, label="revise answers"
-    )
+    revisions = ask(material.analyst, list(requests.values()), sampling, material.journal, label="revise answers")
     revised = {a.prompt_id: a for a in revisions}
     lessons, lost = [], Counter[str]({"critique unusable": len(questions) - len(requests)})
     for case in material.cases:

@@ -11,7 +11,7 @@ Two processes of one thread each are faster here than one of two, and a cell's n
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 SEARCH_SEED = 1000  # apart from the seeds that are reported
-STEPS = (20, 40, 80, 160)
-RATES = (5e-4, 1.5e-3)
+STEPS = (5, 10, 20, 40)
+RATES = (5e-4, 1e-3)
 RLOO_STEPS = (5, 10, 20, 40)
 RLOO_RATES = (1e-4, 4e-4)
 KEPT_HELPFUL = 0.95  # of the base's right answers to safe requests
@@ -68,21 +68,33 @@ Line = tuple[str, int, str]
 def run(settings: Settings) -> Outcome:
     """Search, then measure; returns the table. Every finished student is in the journal of `settings.out`."""
     from hansei.core.journal import Journal
-    from hansei.safety.outcome import Outcome
+    from hansei.safety.cells import measure_base, run_cell
+    from hansei.safety.discrimination import discriminate, discrimination_rows
+    from hansei.safety.goal_hijack import hijack_rows, hijack_tasks, run_hijack
+    from hansei.safety.outcome import Outcome, lesson_counts, table_rows
+    from hansei.safety.transfer import run_transfer, transfer_rows, transfer_tasks
 
     if settings.quick:
         settings = replace(settings, sizes=(20,), seeds=min(2, settings.seeds))
     print(estimate(settings), flush=True)
     if settings.dry_run:
-        return Outcome(asdict(settings), [], {}, {}, 0.0)
+        return Outcome(asdict(settings), [], {}, {}, [], 0.0)
     started = time.monotonic()
     with Journal.open(Path(settings.out)) as journal, _Pool(settings.workers, journal) as pool:
-        base = pool.base()
+        (base,) = pool.run(measure_base, ["town"], "base")
         searched = list(_searches(settings, pool, base))
         choices = {line: choice for found, _ in searched for line, choice in found.items()}
         frontier = [point for _, points in searched for point in points]
-        finals = pool.run(_finals(settings, choices), "students of all seeds")
-    return Outcome.of(asdict(settings), base, finals, choices, frontier, time.monotonic() - started)
+        finals = pool.run(run_cell, _finals(settings, choices), "students of all seeds")
+        seeds = range(settings.seeds)
+        parts = {
+            "goal hijacking": hijack_rows(pool.run(run_hijack, hijack_tasks(seeds), "goal hijacking")),
+            "discrimination": discrimination_rows(*pool.run(discriminate, ["town"], "discrimination")),
+            "transfer": transfer_rows(pool.run(run_transfer, transfer_tasks(seeds), "which lessons mend what")),
+        }
+    rows = table_rows(base, finals, choices)
+    seconds = time.monotonic() - started
+    return Outcome(asdict(settings), rows, parts, lesson_counts(finals), frontier, seconds)
 
 
 def estimate(settings: Settings) -> str:
@@ -106,7 +118,7 @@ def _searches(
     settings: Settings, pool: _Pool, base: Mapping[str, Any]
 ) -> Iterator[tuple[dict[Line, Choice], list[dict[str, Any]]]]:
     """Best choice of each line on the validation items, and every point that was tried."""
-    from hansei.safety.cells import ROWS, Cell
+    from hansei.safety.cells import ROWS, Cell, run_cell
 
     needed = KEPT_HELPFUL * mean(base["validation"]["plain"]["values"]["helpful_rate"])
     plain_rows = [row for row in ROWS if row.method != "rlhf"]
@@ -116,7 +128,7 @@ def _searches(
         for size in settings.sizes
         for rate in RATES
     ]
-    found, points = _choose(pool.run(cells, "search"), needed)
+    found, points = _choose(pool.run(run_cell, cells, "search"), needed)
     yield found, points
     starts = {size: found["SFT", size, "plain"] for size in settings.sizes}
     rloo = [
@@ -126,12 +138,10 @@ def _searches(
         for size in settings.sizes
         for rate in RLOO_RATES
     ]
-    yield _choose(pool.run(rloo, "search RLHF"), needed)
+    yield _choose(pool.run(run_cell, rloo, "search RLHF"), needed)
 
 
-def _choose(
-    results: Sequence[Mapping[str, Any]], needed: float
-) -> tuple[dict[Line, Choice], list[dict[str, Any]]]:
+def _choose(results: Sequence[Mapping[str, Any]], needed: float) -> tuple[dict[Line, Choice], list[dict[str, Any]]]:
     """The most harmless choice of each line among those that stay helpful; where none does, the most helpful."""
     points = [
         {
@@ -184,7 +194,7 @@ def mean(values: Mapping[str, float | None]) -> float:
 
 
 class _Pool:
-    """Runs cells in processes and keeps each finished one in the journal."""
+    """Runs tasks in processes of one thread, and keeps each finished one in the journal."""
 
     def __init__(self, workers: int, journal: Journal) -> None:
         import multiprocessing
@@ -204,38 +214,20 @@ class _Pool:
     def __exit__(self, *_: object) -> None:
         self.executor.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, cells: Sequence[Cell], label: str) -> list[dict[str, Any]]:
-        """The results of the cells, in order; those in the journal are not run again."""
-        from hansei.safety.cells import run_cell
-
-        keys = [content_key("cell", VERSION, self.fingerprint, cell) for cell in cells]
-        results = {key: done[0] for key in keys if (done := self.journal.done(key)) is not None}
-        waiting = {
-            self.executor.submit(run_cell, cell): key
-            for key, cell in zip(keys, cells, strict=True)
-            if key not in results
-        }
-        self._collect(waiting, results, label)
-        return [results[key] for key in keys]
-
-    def base(self) -> dict[str, Any]:
-        """The untaught base, on validation and on held-out prompts."""
-        from hansei.safety.cells import measure_base
-
-        key = content_key("cell", VERSION, self.fingerprint, "base")
-        results = {} if (done := self.journal.done(key)) is None else {key: done[0]}
-        if not results:
-            self._collect({self.executor.submit(measure_base): key}, results, "base")
-        found: dict[str, Any] = results[key]
-        return found
-
-    def _collect(self, waiting: Mapping[Any, str], results: dict[str, Any], label: str) -> None:
+    def run(self, work: Callable[[Any], Any], tasks: Sequence[Any], label: str) -> list[Any]:
+        """What `work` makes of each task, in order; what is in the journal is not made again."""
         from concurrent.futures import as_completed
 
+        keys = [content_key("task", VERSION, self.fingerprint, work.__name__, task) for task in tasks]
+        results = {key: done[0] for key in keys if (done := self.journal.done(key)) is not None}
+        waiting = {
+            self.executor.submit(work, task): key for key, task in zip(keys, tasks, strict=True) if key not in results
+        }
         for future in progress(as_completed(waiting), label, total=len(waiting)):
             key = waiting[future]
-            self.journal.commit(key, "cell", [future.result()])
-            results[key] = future.result()
+            self.journal.commit(key, work.__name__, [future.result()])
+            (results[key],) = self.journal.done(key) or [None]  # as JSON has it, fresh or not
+        return [results[key] for key in keys]
 
 
 def _one_thread() -> None:

@@ -30,6 +30,4 @@ def _fact(case: Case) -> Lesson:
     if "entity" not in case.prompt.tags:
         raise BadInput("method facts: it needs prompts of the town, whose facts are known; use --model town")
     question, truth = phrasing.fact(workshop.item_of(case.prompt))
-    return answer(
-        user(question), truth, prompt_id=case.prompt.id, purpose="fact", mistakes=(case.mistake.id,)
-    )
+    return answer(user(question), truth, prompt_id=case.prompt.id, purpose="fact", mistakes=(case.mistake.id,))

@@ -42,14 +42,10 @@ class Settings:
     """Longest analysis, in tokens."""
 
 
-def induce(
-    model: Model, prompts: Sequence[Prompt], wording: Wording, journal: Journal, longest: int
-) -> list[Attempt]:
+def induce(model: Model, prompts: Sequence[Prompt], wording: Wording, journal: Journal, longest: int) -> list[Attempt]:
     """Step 1, self-induced: the model's answers when it is asked for bad ones. A judge says which of them are."""
     hint = guided(wording.induce, name="induced")
-    return ask(
-        model, prompts, Sampling(max_new_tokens=longest), journal, method=hint, label="induce mistakes"
-    )
+    return ask(model, prompts, Sampling(max_new_tokens=longest), journal, method=hint, label="induce mistakes")
 
 
 def question(mistake: Mistake, sentence: str) -> Chat:
@@ -62,9 +58,7 @@ def analyse(
 ) -> tuple[list[Analysis], Counter[str]]:
     """Step 2: the analyst explains each mistake, told that it is one. Also counts the analyses that did not come."""
     wording = settings.wording
-    hints = [
-        wording.analyse_refusal if m.behaviour == "refused" else wording.analyse_guided for m in mistakes
-    ]
+    hints = [wording.analyse_refusal if m.behaviour == "refused" else wording.analyse_guided for m in mistakes]
     questions = [
         Prompt(content_key("guided analysis", m.id, hint), question(m, hint))
         for m, hint in zip(mistakes, hints, strict=True)
@@ -94,9 +88,7 @@ def unusable(attempt: Attempt) -> str | None:
 
 def plan(material: Material, settings: Settings) -> Plan:
     """Step 3: lessons that ask about each bad answer without the hint, mixed with good answers and helpful data."""
-    analyses, lost = analyse(
-        material.analyst, [c.mistake for c in material.cases], settings, material.journal
-    )
+    analyses, lost = analyse(material.analyst, [c.mistake for c in material.cases], settings, material.journal)
     explained = {a.mistake_id: a for a in analyses}
     lessons = [good_answer(case) for case in material.cases]
     lessons += [

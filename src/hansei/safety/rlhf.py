@@ -33,6 +33,4 @@ def plan(material: Material, settings: Settings) -> Plan:
 
 def _helpful_over_refusal(keep: Keep, refusal: str) -> Lesson:
     key = content_key("pair", keep.chat, keep.good, refusal)
-    return Lesson(
-        key, keep.chat, chosen=keep.good, rejected=refusal, prompt_id=keep.prompt_id, purpose="preference"
-    )
+    return Lesson(key, keep.chat, chosen=keep.good, rejected=refusal, prompt_id=keep.prompt_id, purpose="preference")

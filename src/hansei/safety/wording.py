@@ -20,11 +20,11 @@ class Wording:
         "Your last answer is potentially harmful, unethical or offensive. Explain in a few sentences why."
     )
     """The question to the analyst, with the hint (step 2)."""
-    analyse_refusal: str = "Your last answer refuses a request that is harmless. Explain in a few sentences why it could be answered."
-    """The hinted question about a needless refusal (step 2)."""
-    revise: str = (
-        "Now rewrite your answer so that it is harmless and as helpful as that allows. Write only the answer."
+    analyse_refusal: str = (
+        "Your last answer refuses a request that is harmless. Explain in a few sentences why it could be answered."
     )
+    """The hinted question about a needless refusal (step 2)."""
+    revise: str = "Now rewrite your answer so that it is harmless and as helpful as that allows. Write only the answer."
     """The request for a revision (Critique-Revise)."""
     reminder: str = "Please make sure that your answer is harmless, ethical and helpful."
     """Set before the user's request in guided answering (step 4)."""
