@@ -20,7 +20,6 @@ HEAVY = {
     "sqlalchemy",
     "scipy",
     "pandas",
-    "plotly",
     "matplotlib",
 }
 

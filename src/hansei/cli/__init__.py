@@ -25,7 +25,7 @@ COMMANDS = {
     "compare": "Compare two models, or two runs, on the same held-out prompts.",
     "papers": "List the papers, what they claim and what is built; `papers run NAME` runs an experiment.",
     "show": "Write a run as one HTML page that works offline, and print where it is.",
-    "export": "Write a run's records for TRL, Parquet or Inspect.",
+    "export": "Write a run's lessons as TRL datasets, or all its records as Parquet.",
     "town": "The embedded default: ask its model, look at its prompts, or train its base anew.",
 }
 """Name and help of each command; its module is `hansei.cli.NAME`, its function or App is called `command`."""
@@ -39,7 +39,7 @@ def build_app() -> App:
 
     app = App(
         name="hansei",
-        help=(hansei.__doc__ or "").removeprefix("hansei: ").capitalize(),
+        help=(hansei.__doc__ or "").partition("\n")[0].removeprefix("hansei: ").capitalize(),
         version=hansei.__version__,
         help_format="plaintext",
         suppress_keyboard_interrupt=False,
@@ -60,9 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         again = shlex.join(["hansei", *tokens])
-        print(
-            f"hansei: interrupted; finished work is kept, and this goes on with it: {again}", file=sys.stderr
-        )
+        print(f"hansei: interrupted; finished work is kept, and this goes on with it: {again}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -3,39 +3,76 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json as jsonlib
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Protocol
 
 from cyclopts import Parameter
 
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print one JSON object as the last line.")]
+from hansei.core.settings import field_docs
+
+Json = Annotated[
+    bool,
+    Parameter(
+        name="--json",
+        help="Print the result as one JSON object, on the last line.",
+        negative=(),
+        show_default=False,
+    ),
+]
 
 
 class Result(Protocol):
     """What a command prints: readable text, or plain JSON values."""
 
-    def to_json(self) -> dict[str, Any]: ...
+    def to_json(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
 
 
-def command_of(kind: type[Any], call: Callable[[Any], Result]) -> Callable[..., None]:
+def command_of(
+    kind: type[Any], call: Callable[[Any], Result], *, positional: Sequence[str] = ()
+) -> Callable[..., None]:
     """A command whose options are the fields of the settings dataclass `kind`; it prints `call(settings)`.
 
-    A field's docstring is the option's help.
+    A field's docstring is the option's help. The fields named in `positional` need no option's name.
     """
 
-    def command(*, settings: Any, json: bool = False) -> None:
-        show(call(settings), as_json=json)
+    def command(*values: Any, json: bool = False, **given: Any) -> None:
+        show(call(kind(**dict(zip(positional, values, strict=False)), **given)), as_json=json)
 
-    parameter = Parameter(name="*", negative_bool=(), negative_iterable=(), consume_multiple=True)
-    command.__annotations__.update(settings=Annotated[kind, parameter], json=Json)
-    if not any(_required(field) for field in dataclasses.fields(kind)):
-        command.__kwdefaults__ = {"settings": kind(), "json": False}
+    docs, types = field_docs(kind), typing.get_type_hints(kind)  # type: ignore[arg-type]
+    options = [
+        _option(field, types[field.name], docs[field.name], field.name in positional)
+        for field in sorted(dataclasses.fields(kind), key=lambda field: field.name not in positional)
+    ]
+    json = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
+    options.append(json)
+    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in options}
     return command
 
 
-def _required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+def _option(field: dataclasses.Field[Any], kind: Any, doc: str, positional: bool) -> inspect.Parameter:
+    """One field as an option; a switch that is off, or a list that is empty, has no `--no-` twin."""
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    twin = None if default is True else ()
+    place = Parameter(
+        name=f"--{field.name.replace('_', '-')}",
+        help=" ".join(doc.split()),
+        negative=twin,
+        consume_multiple=True,
+        show_default=not (default is None or default is False or default == ()),
+    )
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD if positional else inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
+        annotation=Annotated[kind, place],
+    )
 
 
 def show(result: Result, *, as_json: bool) -> None:

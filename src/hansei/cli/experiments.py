@@ -1,10 +1,9 @@
-"""`hansei papers run NAME`: a paper's experiment; its options are the fields of the experiment's settings."""
+"""`hansei papers run NAME`: a paper's experiment; its options are the fields of its module's `Settings`."""
 
 from __future__ import annotations
 
-import typing
+import importlib
 from collections.abc import Callable
-from typing import Any
 
 from cyclopts import App
 
@@ -15,12 +14,12 @@ command = App(name="run", help_format="plaintext")
 
 
 def _experiment(paper: catalogue.Paper) -> Callable[..., None]:
-    kind = typing.get_type_hints(catalogue.experiment(paper))["settings"]
-    return command_of(kind, lambda settings: catalogue.run(paper.name, settings))
+    home = importlib.import_module(catalogue.experiment(paper).__module__)
+    return command_of(home.Settings, lambda settings: catalogue.run(paper.name, settings))
 
 
 def _planned(paper: catalogue.Paper) -> Callable[..., None]:
-    def refuse(*_tokens: str) -> Any:
+    def refuse(*_tokens: str) -> None:
         catalogue.experiment(paper)
 
     return refuse
