@@ -56,11 +56,11 @@ def write_inputs(folder: Path) -> dict[str, Any]:
     }
 
 
-def ask_line(chats: Any, sampling: Any) -> set[str]:
-    """The names of what is asked: conversation and sampling."""
+def names(model: str, chats: Any, sampling: Any) -> set[str]:
+    """The names of what is asked: model, conversation and sampling."""
     from hansei.core.keys import content_key
 
-    return {content_key(chat, sampling) for chat in chats}
+    return {content_key(model, chat, sampling) for chat in chats}
 
 
 def work(out: Path, settings: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def work(out: Path, settings: dict[str, Any]) -> None:
 
     def logged(self: LocalModel, chats: Any, sampling: Any) -> Any:
         with (out / LOG).open("a") as log:
-            log.write(json.dumps(sorted(ask_line(chats, sampling))) + "\n")
+            log.write(json.dumps(sorted(names(self.fingerprint, chats, sampling))) + "\n")
         return generate(self, chats, sampling)
 
     def small(self: LocalModel, *args: Any, **more: Any) -> None:
@@ -129,7 +129,7 @@ def committed(out: Path) -> set[str]:
     if not (out / FILE).is_file():
         return set()
     with Journal.open(out) as journal:
-        return {key for a in journal.records("attempt", Attempt) for key in ask_line([a.asked], a.sampling)}
+        return {key for a in journal.records("attempt", Attempt) for key in names(a.model, [a.asked], a.sampling)}
 
 
 def read_log(out: Path) -> list[set[str]]:
