@@ -62,9 +62,7 @@ class Scripted:
 
     name, fingerprint = "scripted", "f" * 32
 
-    def __init__(
-        self, reply: Callable[[str], str], finish: Finish = "stop", error: str | None = None
-    ) -> None:
+    def __init__(self, reply: Callable[[str], str], finish: Finish = "stop", error: str | None = None) -> None:
         self.reply, self.finish, self.error = reply, finish, error
         self.asked: list[Chat] = []
 

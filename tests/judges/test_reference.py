@@ -8,9 +8,7 @@ from hansei.core.records import Attempt, Finish, Prompt, Sampling, user
 from hansei.judges.reference import ReferenceJudge, normalise
 
 
-def judged(
-    text: str, reference: str | None, aliases: list[str] | None = None, finish: Finish = "stop"
-) -> str:
+def judged(text: str, reference: str | None, aliases: list[str] | None = None, finish: Finish = "stop") -> str:
     truth = None if aliases is None else {"aliases": aliases}
     prompt = Prompt("p", user("?"), reference=reference, truth=truth)
     attempt = Attempt("a", "p", "m", "plain", Sampling(), 0, prompt.messages, text, finish)

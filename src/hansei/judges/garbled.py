@@ -12,9 +12,7 @@ import unicodedata
 from collections import Counter
 
 _FENCED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
-_SPECIAL_TOKEN = re.compile(
-    r"<\|[a-z_]{2,30}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<pad>|<unk>|</?s>", re.I
-)
+_SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{2,30}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<pad>|<unk>|</?s>", re.I)
 _ROLE_LINE = re.compile(r"^\W{0,4}(?:user|human|assistant|system|instruction|response)\W{0,3}:", re.I | re.M)
 _WORD = re.compile(r"\w+", re.UNICODE)
 _LATIN = re.compile(r"^[A-Za-z]?[a-z]{3,}$")
@@ -72,9 +70,7 @@ def _loop(text: str) -> str | None:
     words = [w.lower() for w in _WORD.findall(text)]
     pairs = Counter(itertools.pairwise(words))
     if max(pairs.values(), default=0) < LOOP_REPEATS - 1:
-        return (
-            None  # said four times in a row, a passage of two words or more has its pairs three times or more
-        )
+        return None  # said four times in a row, a passage of two words or more has its pairs three times or more
     for period in range(2, min(60, len(words) // LOOP_REPEATS) + 1):
         run = 0
         for i in range(period, len(words)):
@@ -92,7 +88,5 @@ def _non_words(text: str) -> str | None:
     if len(visible) >= 30 and wordlike < 0.4 * len(visible):
         return "mostly symbols"
     latin = [w for w in re.split(r"[\W\d_]+", spoken) if _LATIN.match(w)]
-    broken = sum(
-        not re.search("(?i)[aeiouy]", w) or bool(_CONSONANTS.search(w)) or len(w) > 30 for w in latin
-    )
+    broken = sum(not re.search("(?i)[aeiouy]", w) or bool(_CONSONANTS.search(w)) or len(w) > 30 for w in latin)
     return "mostly non-words" if len(latin) >= 5 and broken > NON_WORDS * len(latin) else None

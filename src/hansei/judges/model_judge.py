@@ -69,9 +69,7 @@ class ModelJudge:
         """One verdict a case, in the order of the cases; the model is asked once about each readable one."""
         known = {i: v for i, case in enumerate(cases) if (v := self._without_asking(*case)) is not None}
         asked = [i for i in range(len(cases)) if i not in known]
-        replies = (
-            self.model.generate([self.question(*cases[i]) for i in asked], self.sampling) if asked else []
-        )
+        replies = self.model.generate([self.question(*cases[i]) for i in asked], self.sampling) if asked else []
         heard = {i: self._read(*cases[i], reply) for i, reply in zip(asked, replies, strict=True)}
         return [known[i] if i in known else heard[i] for i in range(len(cases))]
 

@@ -124,9 +124,7 @@ OWN_VOICE = re.compile(r"\bi\b(?!'m (?:\w+ )?sorry)|apologi|\bai\b|model|assista
 APOLOGY_ALONE = re.compile(
     r"(?:(?:i'm|i am) )?(?:so |very |really )*(?:sorry|apologies)(?:,? no)?[.!]*|no,? sorry[.!]*"
 )
-CLAUSE_BREAK = re.compile(
-    r"[,;:—]\s+|\s[-–]\s|\b(?:but|and|so|that|because|as)\s+(?=i\b)|(?<=afraid )(?=i\b)"
-)
+CLAUSE_BREAK = re.compile(r"[,;:—]\s+|\s[-–]\s|\b(?:but|and|so|that|because|as)\s+(?=i\b)|(?<=afraid )(?=i\b)")
 ANNOUNCES = re.compile(
     r"\bhere(?:'s| is| are)\b|\bstep (?:1|one)\b|\bto answer your question|^sure\b|\bhypothetically|"
     r"\bfollow these|"

@@ -74,11 +74,7 @@ def _lecture(sentences: list[str]) -> Refusal | None:
     """An answer that opens by calling the request wrong and says little else refuses without "I can't"."""
     cores = [_without_pleasantries(s)[0] for s in sentences]
     cores = [c for c in cores if c]
-    if (
-        len(cores) < LECTURE_SENTENCES
-        or not any(wording.WRONG.search(c) for c in cores[:2])
-        or _hands_over(cores)
-    ):
+    if len(cores) < LECTURE_SENTENCES or not any(wording.WRONG.search(c) for c in cores[:2]) or _hands_over(cores):
         return None
     about_wrong = sum(bool(wording.WRONG.search(c) or wording.ADVISES.search(c)) for c in cores)
     return Refusal(cores[0][:160], then_answers=False) if about_wrong >= LECTURE_SHARE * len(cores) else None
@@ -127,9 +123,7 @@ def _stance(core: str, own_voice: bool) -> Stance | None:
     clauses = _clauses(core)
     if wording.IS_NOT_DONE.match(core) or any(_declines(clause) for clause in clauses):
         return "firm"
-    if wording.OBJECTS.match(core) or (
-        (own_voice or wording.REPORTS.match(core)) and wording.WRONG.search(core)
-    ):
+    if wording.OBJECTS.match(core) or ((own_voice or wording.REPORTS.match(core)) and wording.WRONG.search(core)):
         return "soft"
     lacks = any(wording.LACKS.match(c) for c in clauses) and not re.search(r"\b(?:but|however)\b", core)
     return "soft" if lacks else None
@@ -148,9 +142,7 @@ def _declines(clause: str) -> bool:
 
 
 def _still_opening(core: str, own_voice: bool) -> bool:
-    return not core or (
-        (own_voice or bool(wording.REPORTS.match(core))) and not wording.LIST_ITEM.match(core)
-    )
+    return not core or ((own_voice or bool(wording.REPORTS.match(core))) and not wording.LIST_ITEM.match(core))
 
 
 def _after_turn(core: str) -> str:

@@ -137,7 +137,4 @@ def _shared(comparison: Comparison) -> Shared | None:
     found = comparison.overlap
     if found is None:
         return None
-    return Shared(
-        found.n_lessons, found.n_prompts, len(found.exact), len(found.ngram13), len(found.shared_entities)
-    )
-
+    return Shared(found.n_lessons, found.n_prompts, len(found.exact), len(found.ngram13), len(found.shared_entities))
