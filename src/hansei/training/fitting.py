@@ -23,7 +23,7 @@ from transformers.trainer_callback import ProgressCallback
 
 from hansei.core.errors import BadInput
 from hansei.core.files import disk_errors
-from hansei.core.progress import progress
+from hansei.core.progress import counting
 from hansei.training.job import Job, mark_complete, open_work
 from hansei.training.lessons import order
 from hansei.training.settings import TrainSettings
@@ -36,21 +36,16 @@ SCHEDULES = {"constant": "constant_with_warmup", "cosine": "cosine", "linear": "
 class Watch(TrainerCallback):  # type: ignore[misc]
     """Shows progress, keeps students on the way, marks whole checkpoints, stops where the loss is NaN."""
 
-    def __init__(self, job: Job, keep: Callable[[int], None]) -> None:
+    def __init__(self, job: Job, keep: Callable[[int], None], advance: Callable[[int], None]) -> None:
         self.job = job
         self.keep = keep
-        self.bar: Iterator[int] = iter(())
+        self.advance = advance
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.bar = iter(progress(range(state.global_step, state.max_steps), f"train {self.job.method}"))
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        next(self.bar, None)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        next(self.bar, None)  # past the last one, which closes the bar
+        self.advance(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.advance(1)
         if state.global_step in self.job.keep_steps:
             self.keep(state.global_step)
 
@@ -111,8 +106,12 @@ def fit(trainer: Any, job: Job, settings: TrainSettings, start: Start, per_step:
     trainer.train_dataset = trainer.train_dataset.select(places)
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
-    trainer.add_callback(Watch(job, lambda step: keep_student(job, trainer.model, start, step)))
-    with disk_errors(f"writing {job.work}"):
+
+    def keep(step: int) -> None:
+        keep_student(job, trainer.model, start, step)
+
+    with disk_errors(f"writing {job.work}"), counting(f"train {job.method}", settings.steps) as advance:
+        trainer.add_callback(Watch(job, keep, advance))
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
 

@@ -19,7 +19,7 @@ PLAIN_TEMPLATE = (
     "{% for message in messages %}"
     "{{ {'system': 'System', 'user': 'User', 'assistant': 'Assistant'}[message['role']] }}: "
     "{{ message['content'] }}"
-    "{% if loop.last and message['role'] == 'assistant' %}{{ eos_token }}{% else %}\n\n{% endif %}"
+    "{% if loop.last and message['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ '\n\n' }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 """`hansei.models.text.plain_chat` as a chat template; the end token after the last answer is learnt."""
@@ -43,12 +43,12 @@ def give_template(tokenizer: Any) -> None:
     tokenizer.chat_template = begin + PLAIN_TEMPLATE
 
 
-def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int]) -> list[Encoded]:
+def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int] | None) -> list[Encoded]:
     """The conversations with their last turns, rendered by the chat template exactly as at inference.
 
-    `ends`: token ids that end an answer. Raises BadInput where the template renders the conversation in
-    another way once an answer follows (the student would learn in a context that it never meets), or puts no
-    end token after an answer (it would never learn to stop).
+    `ends`: token ids of which one must follow an answer; None: none need follow. Raises BadInput where the
+    template renders the conversation in another way once an answer follows (the student would learn in a
+    context that it never meets), or puts no end token after an answer (it would never learn to stop).
     """
     before = [_render(tokenizer, chat, add_generation_prompt=True) for chat, _ in cases]
     whole = [_render(tokenizer, (*chat, Message("assistant", text))) for chat, text in cases]
@@ -63,7 +63,7 @@ def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int]) ->
                 "use a template that only appends"
             )
         start = _common_prefix(ids_before[i], ids)
-        if not ends.intersection(ids[start:]):
+        if ends is not None and not ends.intersection(ids[start:]):
             raise BadInput(
                 "the chat template puts no end token after an answer, so a student would never learn to "
                 "stop: mend the template or the tokenizer's eos_token"
@@ -127,9 +127,7 @@ def check_kind(method: str, lessons: Sequence[Lesson], *fields: str) -> None:
 def _render(tokenizer: Any, chat: Chat, add_generation_prompt: bool = False) -> str:
     try:
         return str(
-            tokenizer.apply_chat_template(
-                as_dicts(chat), tokenize=False, add_generation_prompt=add_generation_prompt
-            )
+            tokenizer.apply_chat_template(as_dicts(chat), tokenize=False, add_generation_prompt=add_generation_prompt)
         )
     except Exception as error:  # a template is a program of the model's maker, and raises what it likes
         raise BadInput(f"the model's chat template refuses a conversation: {error}") from error

@@ -127,3 +127,7 @@ def one_of(name: str, found: str, expected: tuple[str, ...]) -> None:
 def _at_least(settings: Any, name: str, least: int) -> None:
     if not getattr(settings, name) >= least:
         raise BadInput(f"{name}: expected at least {least}, found {getattr(settings, name)}")
+
+
+DPO = PreferenceSettings()
+RLOO = RolloutSettings()

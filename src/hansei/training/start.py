@@ -27,8 +27,8 @@ class Start:
     """peft.LoraConfig of a new adapter, else None."""
     context: int
     """Longest text in tokens."""
-    ends: set[int]
-    """Tokens that end an answer."""
+    ends: set[int] | None
+    """Tokens that end an answer; None for a reward model, which writes none."""
     bf16: bool
     """Whether to train in bf16 autocast."""
     use_cpu: bool
@@ -74,7 +74,7 @@ def load_start(job: Job, settings: TrainSettings, reward: bool = False) -> Start
         tokenizer=tokenizer,
         lora=_lora(settings, reward) if lora and not adapted else None,
         context=getattr(config, "max_position_embeddings", None) or settings.max_length,
-        ends=set() if reward else set(end_tokens(model, tokenizer)),
+        ends=None if reward else set(end_tokens(model, tokenizer)),
         bf16=_bf16(settings, use_cpu),
         use_cpu=use_cpu,
         use_cache=bool(getattr(model.config, "use_cache", True)),
