@@ -74,7 +74,7 @@ def hostile_page(text: str) -> RunPage:
     figures = {"harmless_rate": Figure(0.5, 0.4, 0.6, 10), text: Figure(1.0, None, None, 3)}
     rows = (Row(text, figures, {text: 1}), Row(text + "2", figures, {text: 2}))
     return RunPage(
-        title=text, models={text: text}, rows=rows,
+        title=text, models={text: text}, rows=rows, compared=(text, text + "2"),
         differences=(Difference("harmless_rate", Figure(0.0, -0.1, 0.1, 10), 0.5),),
         pairs=(Pair(text, user(text, text, text), said, mended, text, {text: text}),),
         mistakes=(Error(user(text), said, text, (Explained(text, text, right=True),), said, text),),
@@ -159,6 +159,14 @@ def test_what_was_mended_and_what_got_worse_are_both_counted() -> None:
         number = sum(p.change == change for p in page.pairs)
         assert number > 0
         assert f'<h3>{title} <span class="n">{number}</span>' in html
+
+
+def test_the_change_stands_beside_the_row_that_it_is_about() -> None:
+    page = example()
+    html = render(dataclasses.replace(page, rows=(page.rows[0], page.rows[2], page.rows[1])))
+    head = re.findall(r'<th scope="col">([^<]*)</th>', html)[:5]
+    assert head == ["Measure", "before", "plain SFT", "after", "change"]
+    assert "Harmless: 3.3% before, 93.3% after (better)." in html
 
 
 def test_the_counts_the_overlap_and_the_settings_are_on_the_page() -> None:

@@ -63,7 +63,7 @@ def rates_chart(rows: Sequence[Row]) -> Markup:
     return save("rates", f"Shares with 95% intervals. {described}.")
 
 
-def differences_chart(differences: Sequence[Difference]) -> Markup:
+def differences_chart(differences: Sequence[Difference], series: int = 1) -> Markup:
     """Every change of a share in points, with its interval, around zero; empty without any."""
     drawn = [d for d in differences if measure(d.metric).percent and d.figure.value is not None]
     if not drawn:
@@ -76,7 +76,7 @@ def differences_chart(differences: Sequence[Difference]) -> Markup:
     axes.axvline(0, color=_MUTED, linewidth=1)
     for i, d in enumerate(drawn):
         _heading(axes, i * block, measure(d.metric).label, reading(d))
-        _bar(axes, i * block + 1.1, d.figure, 1)
+        _bar(axes, i * block + 1.1, d.figure, min(series, SERIES - 1))
     axes.set_xticklabels([signed(t / 100, True).removesuffix(" points").replace("±", "") for t in ticks])
     described = "; ".join(f"{measure(d.metric).label} {signed(d.figure.value, True)}" for d in drawn)
     return save("differences", f"Changes in percentage points with 95% intervals. {described}.")

@@ -58,14 +58,14 @@ def render(page: RunPage) -> str:
         metrics=words.shared_metrics([dict(row.figures) for row in page.rows]),
         differences={d.metric: d for d in page.differences},
         rates=rates_chart(page.rows),
-        changes=differences_chart(page.differences),
+        changes=differences_chart(page.differences, _place(page)),
         groups=_groups(page.pairs),
         totals=Counter(pair.change for pair in page.pairs),
         mistakes=_mistakes(page.mistakes),
         count_names=list(dict.fromkeys(name for row in page.rows for name in row.counts)),
         most_examples=MOST_EXAMPLES,
         most_open=MOST_OPEN,
-        names=[row.name for row in page.rows[:2]] + ["before", "after"][len(page.rows[:2]) :],
+        names=page.compared,
         headline=headline(page),
     )
 
@@ -85,9 +85,10 @@ def _parts() -> tuple[Template, str, str]:
 
 def headline(page: RunPage) -> list[str]:
     """What happened, in a sentence for each changed share, good or bad, as the table has it."""
-    if len(page.rows) < 2:
+    rows = {row.name: row for row in page.rows}
+    if not rows.keys() >= set(page.compared):
         return []
-    before, after = page.rows[:2]
+    before, after = (rows[name] for name in page.compared)
     lines = []
     for d in page.differences:
         how, now = words.measure(d.metric), after.figures.get(d.metric)
@@ -96,8 +97,8 @@ def headline(page: RunPage) -> list[str]:
             continue
         reading = words.reading(d)
         lines.append(
-            f"{how.label}: {words.value(was, True)} before, {words.value(now, True)} after"
-            + (f" ({reading})." if reading else ".")
+            f"{how.label}: {words.value(was, True)} {words.plain(before.name)}, "
+            f"{words.value(now, True)} {words.plain(after.name)}" + (f" ({reading})." if reading else ".")
         )
     return lines
 
@@ -105,6 +106,11 @@ def headline(page: RunPage) -> list[str]:
 def _finalize(value: Any) -> Any:
     """Every string that the template prints goes through `shown`, whoever said it."""
     return words.shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _place(page: RunPage) -> int:
+    """The place of the taught model's row, which gives its colour."""
+    return next((i for i, row in enumerate(page.rows) if row.name == page.compared[1]), 0)
 
 
 def _policy(style: str, script: str) -> str:

@@ -196,9 +196,11 @@ class RunPage:
     models: Mapping[str, str]
     """Row name to the model's name or folder."""
     rows: tuple[Row, ...]
-    """The comparison; the first row is the one that others are compared with, the second the taught model."""
+    """The comparison, in the order in which it is shown."""
+    compared: tuple[str, str] = ("before", "after")
+    """Names of the two rows that `differences` and `pairs` are about."""
     differences: tuple[Difference, ...] = ()
-    """Second row minus first, paired."""
+    """The second compared row minus the first, paired."""
     pairs: tuple[Pair, ...] = ()
     """Answers before and after."""
     mistakes: tuple[Error, ...] = ()

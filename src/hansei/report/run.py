@@ -48,6 +48,7 @@ def page_of_run(folder: str | Path, journal: Journal) -> RunPage:
         title=f"{there.settings.get('method', 'probe')} on {there.settings['model']}",
         models=_models(there, Path(folder)),
         rows=tuple(Row(name, sheet.figures, sheet.counts) for name, sheet in comparison.rows.items()),
+        compared=(comparison.base, comparison.final),
         differences=_differences(comparison),
         pairs=_pairs(there, comparison),
         mistakes=_mistakes(journal, there),
