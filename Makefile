@@ -14,9 +14,12 @@ STAMP := $(VENV)/.installed
 TORCH_INDEX ?=
 # Pinned in the lock, without a local version such as +cpu, so that either index can serve it.
 TORCH := torch==2.13.0
-# --no-compile: Python compiles what is imported, at its first import; compiling everything takes longer.
 # An index that lacks a package makes pip warn once a package; such a line says nothing to the reader.
 QUIET = 2> >(grep -v "is ignored: it is neither a file nor a directory" >&2 || true)
+
+# pip would compile every module there is; only what hansei imports is compiled (and so found to work).
+COMPILED = from hansei.cli import main; main(['papers', '--help']); import hansei.loop.flow, scipy.stats, jinja2; \
+  from trl import DPOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer; from transformers import LlamaForCausalLM
 
 install venv: $(STAMP)
 
@@ -33,6 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@$(BIN)/pip install --quiet --no-compile -r requirements.lock $(QUIET)
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . $(QUIET)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "$(COMPILED)" >/dev/null
 	@touch $(STAMP)
 
 demo: $(STAMP)
