@@ -13,11 +13,12 @@ from hansei.cli import main
 from hansei.cli import show as show_command
 from hansei.cli import town as town_command
 from hansei.core.journal import Journal
-from hansei.core.records import Lesson, user
+from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Verdict, user
 from hansei.core.settings import field_docs
 from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 from hansei.safety.experiment import Settings as ExperimentSettings
-from hansei.steps.run import store
+from hansei.steps.compare import Answers
+from hansei.steps.run import keep_row, open_run, store
 from hansei.steps.town_base import Settings as TrainSettings
 
 Capture = pytest.CaptureFixture[str]
@@ -94,7 +95,9 @@ def test_an_unknown_method_is_one_line_with_the_known_ones(tmp_path: Path, capsy
     assert "magic" in error and "mistake-analysis" in error
 
 
-@pytest.mark.parametrize("command", ["judge {} --judge rules", "show {}", "compare {} {}", "export {} --to trl"])
+@pytest.mark.parametrize(
+    "command", ["judge {} --judge rules", "show {}", "compare {} {}", "export {} --to trl", "export {} --to inspect"]
+)
 def test_a_folder_that_is_no_run_is_one_line(command: str, tmp_path: Path, capsys: Capture) -> None:
     assert main(command.format(tmp_path, tmp_path).split()) == 2
     assert str(tmp_path) in one_error(capsys)
@@ -171,3 +174,19 @@ def test_a_run_that_taught_nothing_has_no_lessons_to_export(tmp_path: Path, caps
     assert main(["export", str(tmp_path), "--to", "trl"]) == 2
     assert "no lessons" in one_error(capsys)
     assert not (tmp_path / "export").exists()
+
+
+def test_the_answers_of_a_table_are_exported_as_logs_of_inspect(tmp_path: Path, capsys: Capture) -> None:
+    prompt = Prompt("p1", user("How?"), split="heldout", expected="answer")
+    answer = Attempt("a1", "p1", "m", "plain", Sampling(), 0, prompt.messages, "So.", "stop")
+    verdict = Verdict("a1", "rules", "1", "pass", "answered")
+    with open_run(tmp_path, {"seed": 0, "model": "m"}) as journal:
+        store(journal, "prompt", [prompt])
+        journal.commit("attempts", "attempt", [answer])
+        journal.commit("verdicts", "verdict", [verdict])
+        keep_row(journal, "model", "m", Answers([answer], [verdict]))
+    assert main(["export", str(tmp_path), "--to", "inspect", "--json"]) == 0
+    made = last_object(capsys)
+    ((name, samples),) = made["rows"].items()
+    log = json.loads((Path(made["folder"]) / name).read_text())
+    assert samples == 1 and log["samples"][0]["id"] == "p1"

@@ -25,7 +25,7 @@ COMMANDS = {
     "compare": "Compare two models, or two runs, on the same held-out prompts.",
     "papers": "List the papers, what they claim and what is built; `papers run NAME` runs an experiment.",
     "show": "Write a run as one HTML page that works offline, and print where it is.",
-    "export": "Write a run's lessons as TRL datasets, or all its records as Parquet.",
+    "export": "Write a run's lessons for TRL, its answers for Inspect, or all its records as Parquet.",
     "town": "The embedded default: ask its model, look at its prompts, or train its base anew.",
 }
 """Name and help of each command; its module is `hansei.cli.NAME`, its function or App is called `command`."""
