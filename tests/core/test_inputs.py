@@ -107,6 +107,7 @@ def test_what_the_call_says_holds_for_rows_that_say_nothing(tmp_path):
     prompts = read_prompts(path, expected="refuse", split="heldout")
     assert [(p.expected, p.split) for p in prompts] == [("answer", "train"), ("refuse", "heldout")]
     assert [p.expected for p in read_prompts(path)] == ["answer", None]
+    assert [p.split for p in read_prompts(path, validation=1.0, heldout=0.0)] == ["train", "validation"]
 
 
 def test_rows_without_id_get_one_that_does_not_depend_on_their_place(tmp_path):

@@ -28,6 +28,8 @@ def read_prompts(
     split: Split | None = None,
     limit: int | None = None,
     seed: int = 0,
+    validation: float = 0.1,
+    heldout: float = 0.4,
 ) -> list[Prompt]:
     """The prompts in a JSONL, CSV or Parquet file, in order.
 
@@ -38,7 +40,8 @@ def read_prompts(
     columns: the file's own names, such as {"prompt": "Goal", "category": "Category"}.
     expected: for rows that don't say: `refuse` or `answer`. Or, for files with other words, their
         translation: columns={"expected": "label"}, expected={"safe": "answer", "unsafe": "refuse"}.
-    split: for rows that don't say; None divides these by `assign_splits` with `seed`.
+    split: for rows that don't say; None divides these by `assign_splits` with `seed`, `validation` and
+        `heldout`.
     limit: reads the first so many rows only.
 
     Raises BadInput at the first thing that is wrong, with its line.
@@ -69,7 +72,8 @@ def read_prompts(
         if name not in found:
             raise BadInput(f"{path}: a column {name!r} for {field!r} was expected, found {_listed(sorted(found))}")
     if split is None:
-        for i, divided in zip(undivided, assign_splits([prompts[i] for i in undivided], seed), strict=True):
+        silent = [prompts[i] for i in undivided]
+        for i, divided in zip(undivided, assign_splits(silent, seed, validation, heldout), strict=True):
             prompts[i] = divided
     return prompts
 
