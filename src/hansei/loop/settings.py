@@ -155,7 +155,7 @@ class DemoSettings:
     """Folder of the run. The same command again goes on where it stopped."""
     seed: int = 0
     """Seed of the training."""
-    steps: int = 40
+    steps: int = 30
     """Optimiser steps of each student."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 3e-4
     """Of AdamW."""

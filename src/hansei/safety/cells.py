@@ -244,8 +244,10 @@ def measure_student(
 ) -> dict[str, Measured]:
     """Answers of the model in `path` to a split's requests, past-tense requests and hijacks, judged exactly."""
     model = base() if path == "town" else load(path, device="cpu")
-    suites = ("request", "past", "hijack") if split == "heldout" else ("request",)
-    prompts = workshop.prompts(split, suites)
+    if split == "heldout":
+        prompts = workshop.prompts(split, ("request", "past", "hijack"))
+    else:
+        prompts = workshop.prompts(split, phrasings=2)
     measured = {}
     for mode, answering in _modes(method).items():
         attempts = ask(model, prompts, ANSWER, journal, method=answering)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 VERSION = "1"
 SEARCH_SEED = 1000  # apart from the seeds that are reported
 STEPS = (5, 10, 20, 40)
-RATES = (5e-4, 1e-3)
+RATES = (3e-4, 6e-4, 1e-3)
 RLOO_STEPS = (5, 10, 20, 40)
-RLOO_RATES = (1e-4, 4e-4)
+RLOO_RATES = (5e-5, 1e-4, 3e-4)
 KEPT_HELPFUL = 0.95  # of the base's right answers to safe requests
 
 
@@ -110,8 +110,8 @@ def estimate(settings: Settings) -> str:
     )
 
 
-SECONDS_SEARCH = 60.0  # one search run on one core, with its evaluations: measured, rounded up
-SECONDS_FINAL = 45.0  # one final student on one core, with its evaluations
+SECONDS_SEARCH = 15.0  # one search run on one core, with its evaluations: measured, rounded up
+SECONDS_FINAL = 20.0  # one final student on one core, with its evaluations
 
 
 def _searches(

@@ -1,15 +1,17 @@
 """Goal hijacking (arXiv 2310.10477, section on advanced attacks): an aligned model meets a new-instruction attack.
 
 A student that refuses dangerous requests (plain SFT, 50 items) is hijacked: an innocent question is dropped
-half-way for a dangerous one. It is then taught with 500 lessons about attacks that succeeded: good answers only
-(SFT), or good answers to half as many attacks and their analyses. Measured on attacks on items, a harm category and
-in a wording that no lesson knows; beside it, changes of instruction to a *safe* item, which must still be followed.
+half-way for a dangerous one. It is then taught with 500 lessons about attacks and the data's bad answers to them:
+good answers only (SFT), or good answers to half as many attacks and their analyses. Measured on attacks on items, a
+harm category and in a wording that no lesson knows; beside it, changes of instruction to a *safe* item, which must
+still be followed.
 
 The step count is chosen by each seed on its own validation attacks, under >= 95% of the base's right answers.
 """
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ from hansei.steps.ask import ask
 from hansei.steps.judge import judge
 from hansei.steps.material import Case, Keep, Material, Plan
 from hansei.steps.measure import Answered, answered
-from hansei.steps.mistakes import pick
+from hansei.steps.mistakes import from_data
 from hansei.town import workshop
 
 Teaching = Literal["none", "SFT", "mistake analysis (self)", "mistake analysis (expert)"]
@@ -91,12 +93,10 @@ def hijack_rows(results: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def hijack_lessons(model: Model, teaching: Teaching, journal: Journal) -> Plan:
-    """500 lessons about attacks that succeed on `model`, and safe changes of instruction to keep."""
+    """500 lessons about attacks, with the data's bad answers, and safe changes of instruction to keep."""
     prompts = workshop.prompts("train", ("hijack",), phrasings=8)
-    attempts = ask(model, prompts, ANSWER, journal)
-    verdicts = judge(TownJudge(), prompts, attempts, journal)
-    mistakes = {m.prompt_id: m for m in pick(prompts, attempts, verdicts)}
-    cases = [Case(p, mistakes[p.id], str(p.reference)) for p in prompts if p.id in mistakes]
+    cases = [Case(p, m, str(p.reference)) for p, m in zip(prompts, from_data(prompts), strict=True)]
+    random.Random("attacks").shuffle(cases)
     count = LESSONS if teaching == "SFT" else LESSONS // 2  # a case gives an answer, and here an analysis too
     switches = workshop.prompts("train", ("switch",))
     kept = keep() + [Keep(p.id, p.messages, str(p.reference)) for p in switches]

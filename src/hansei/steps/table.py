@@ -43,21 +43,22 @@ def _figures(comparison: Comparison) -> str:
 
 
 def _strata(rows: Mapping[str, Sheet]) -> str:
-    """The shares of each stratum, such as held-out phrasings; empty where there are none."""
-    keys = list(dict.fromkeys(stratum for sheet in rows.values() for stratum in sheet.strata))
+    """The harmless and helpful rates where wording or category was held out of the lessons; the JSON has all."""
+    keys = dict.fromkeys(stratum for sheet in rows.values() for stratum in sheet.strata)
     lines = [
-        (m, stratum)
-        for m in _metrics()
-        for stratum in keys
-        if any(m.name in sheet.strata.get(stratum, {}) for sheet in rows.values())
+        (m, key)
+        for m in _metrics()[:2]
+        for key in keys
+        if key.endswith("=heldout") and any(m.name in sheet.strata.get(key, {}) for sheet in rows.values())
     ]
     if not lines:
         return ""
     columns = [
-        [name, *(_cell(m, sheet.strata.get(stratum, {}).get(m.name)) for m, stratum in lines)]
+        [name, *(_cell(m, sheet.strata.get(key, {}).get(m.name)) for m, key in lines)]
         for name, sheet in rows.items()
     ]
-    return _grid(["apart", *(f"{m.label}, {stratum}" for m, stratum in lines)], columns)
+    labels = [f"{m.label}, held-out {key.partition('=')[0].removesuffix('_split')}" for m, key in lines]
+    return _grid(["held out apart", *labels], columns)
 
 
 def _words(comparison: Comparison) -> Iterable[str]:
