@@ -117,9 +117,7 @@ def test_packed_lessons_have_the_loss_of_lessons_alone(llama: str, lessons: list
     def summed(**inputs: torch.Tensor) -> float:
         targets = inputs.pop("labels")
         logits = model(**inputs, use_cache=False).logits[:, :-1].flatten(0, 1)
-        return float(
-            torch.nn.functional.cross_entropy(logits, targets[:, 1:].flatten(), reduction="sum").detach().detach()
-        )
+        return float(torch.nn.functional.cross_entropy(logits, targets[:, 1:].flatten(), reduction="sum").detach())
 
     packed = collate(examples, pad=tokenizer.pad_token_id)
     alone = sum(summed(**{k: torch.tensor([v]) for k, v in e.items()}) for e in examples)
