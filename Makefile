@@ -52,7 +52,7 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 docs: $(STAMP)
-	@$(BIN)/python docs/tables.py
+	@$(BIN)/python docs/tables.py && $(BIN)/python docs/pictures.py
 
 bench: $(STAMP)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

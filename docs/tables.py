@@ -4,8 +4,8 @@
     python docs/tables.py --check    # exit code 1 where a table is not that of its file
 
 A table stands between `<!-- table NAME -->` and `<!-- /table -->` and shows docs/measured/NAME.json. After
-the name, `columns=a,b` chooses the columns and their order, and `key=value` the rows whose plain field `key`
-has that value.
+the name, `columns=a,b` chooses the columns and their order, `part=NAME` takes the rows of that part of the
+measurement, and `key=value` the rows whose plain field `key` has that value.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from hansei.steps.measure import metrics
 
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "docs" / "measured"
-MARKED = re.compile(
-    r"(<!-- table (?P<name>[\w./-]+)(?P<options>[^>]*?) -->\n).*?(<!-- /table -->)", re.DOTALL
-)
+MARKED = re.compile(r"(<!-- table (?P<name>[\w./-]+)(?P<options>[^>]*?) -->\n).*?(<!-- /table -->)", re.DOTALL)
 LABELS = {metric.name: metric.label for metric in metrics(())}
 NUMBERS = {m.name for m in metrics(()) if not m.percent} | {
     "calls",
@@ -43,21 +41,20 @@ def fill(text: str, measured: Path = MEASURED) -> str:
         file = measured / f"{match['name']}.json"
         if not file.is_file():
             raise SystemExit(f"hansei: {file}: no such measurement, named in a table; measure it first")
-        content = table(
-            json.loads(file.read_text(encoding="utf-8")), columns.split(",") * bool(columns), options
-        )
+        content = table(json.loads(file.read_text(encoding="utf-8")), columns.split(",") * bool(columns), options)
         return f"{match[1]}{content}\n{match[4]}"
 
     return MARKED.sub(made, text)
 
 
-def table(
-    measured: Mapping[str, Any], columns: Sequence[str] = (), where: Mapping[str, str] | None = None
-) -> str:
-    """A Markdown table of a measurement's rows, and a line that says how it was measured."""
-    rows = [r for r in measured["rows"] if all(str(r.get(k)) == v for k, v in (where or {}).items())]
+def table(measured: Mapping[str, Any], columns: Sequence[str] = (), where: Mapping[str, str] | None = None) -> str:
+    """A Markdown table of a measurement's rows (of one of its parts), and a line that says how it was measured."""
+    where = dict(where or {})
+    part = where.pop("part", None)
+    everything = measured["parts"][part] if part else measured["rows"]
+    rows = [r for r in everything if all(str(r.get(k)) == v for k, v in where.items())]
     if not rows:
-        raise SystemExit(f"hansei: {measured.get('paper')}: no row has {dict(where or {})}")
+        raise SystemExit(f"hansei: {measured.get('paper')}: no row has {where}")
     names = columns or list(dict.fromkeys(k for row in rows for k, v in row.items() if _is_figure(v)))
     head = ["", *(LABELS.get(name, name.replace("_", " ")) for name in names)]
     lines = [

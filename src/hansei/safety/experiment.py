@@ -88,7 +88,7 @@ def run(settings: Settings) -> Outcome:
         finals = pool.run(run_cell, _finals(settings, choices), "students of all seeds")
         seeds = range(settings.seeds)
         parts = {
-            "goal hijacking": hijack_rows(pool.run(run_hijack, hijack_tasks(seeds), "goal hijacking")),
+            "goal-hijacking": hijack_rows(pool.run(run_hijack, hijack_tasks(seeds), "goal hijacking")),
             "discrimination": discrimination_rows(*pool.run(discriminate, ["town"], "discrimination")),
             "transfer": transfer_rows(pool.run(run_transfer, transfer_tasks(seeds), "which lessons mend what")),
         }
