@@ -16,9 +16,7 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.rglob("*"))
 
 
-@pytest.mark.parametrize(
-    ("content", "stored"), [("grüße\n", "grüße\n".encode()), (b"\0\xff", b"\0\xff"), ("", b"")]
-)
+@pytest.mark.parametrize(("content", "stored"), [("grüße\n", "grüße\n".encode()), (b"\0\xff", b"\0\xff"), ("", b"")])
 def test_a_file_holds_exactly_what_was_written(tmp_path, content, stored):
     write_atomic(tmp_path / "new" / "a.txt", content)
     assert (tmp_path / "new" / "a.txt").read_bytes() == stored

@@ -170,9 +170,7 @@ def test_kill_9_at_random_moments_loses_no_committed_unit_and_leaves_no_half_one
     rng, first = random.Random(0), 0
     for _ in range(12):
         heard, told = os.pipe()
-        child = multiprocessing.get_context("fork").Process(
-            target=commit_for_ever, args=(tmp_path, first, told)
-        )
+        child = multiprocessing.get_context("fork").Process(target=commit_for_ever, args=(tmp_path, first, told))
         child.start()
         os.close(told)
         os.read(heard, 4)  # the first commit of this life
@@ -195,9 +193,7 @@ def test_a_torn_log_gives_whole_units_up_to_the_tear(tmp_path):
     with Journal.open(tmp_path / "run") as journal:
         for i in range(30):
             journal.commit(f"k{i}", "attempt", [{"number": i, "text": "x" * 3000}])
-        files = {
-            p.name: p.read_bytes() for p in (tmp_path / "run").glob("journal.sqlite*") if "shm" not in p.name
-        }
+        files = {p.name: p.read_bytes() for p in (tmp_path / "run").glob("journal.sqlite*") if "shm" not in p.name}
     log = files["journal.sqlite-wal"]
     found = set()
     for trial in range(15):
@@ -229,9 +225,7 @@ with Journal.open(sys.argv[1], read_only=True) as journal:
 """
     with Journal.open(tmp_path) as journal:
         journal.commit("k", "attempt", [attempt(0)])
-        other = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
-        )
+        other = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
         refusal, counts = other.stdout.splitlines()
         assert "another hansei is using it" in refusal
         assert counts == "{'attempt': 1}"
@@ -271,9 +265,7 @@ def test_a_run_of_another_schema_is_one_line_that_names_both(tmp_path, monkeypat
 def test_a_record_of_another_version_is_one_line(tmp_path):
     with Journal.open(tmp_path) as journal:
         journal.commit("k", "sampling", [{"temperature": 0.5, "top_k": 3}])
-        with pytest.raises(
-            BadInput, match=r"unknown field 'top_k' in a Sampling: the run was made by hansei"
-        ):
+        with pytest.raises(BadInput, match=r"unknown field 'top_k' in a Sampling: the run was made by hansei"):
             list(journal.records("sampling", Sampling))
         with pytest.raises(BadInput, match="unknown field 'top_k'"):
             journal.unit("k", "sampling", list, Sampling)
@@ -322,9 +314,7 @@ def test_a_damaged_journal_is_one_line(tmp_path):
 def test_a_full_disk_is_one_line_and_keeps_what_was_finished(tmp_path):
     with Journal.open(tmp_path) as journal:
         journal.commit("k", "attempt", [attempt(0)])
-        journal._connection.exec_driver_sql(
-            "PRAGMA max_page_count=10"
-        )  # SQLite's own "database or disk is full"
+        journal._connection.exec_driver_sql("PRAGMA max_page_count=10")  # SQLite's own "database or disk is full"
         journal._connection.rollback()
         with pytest.raises(BadInput, match=r"journal\.sqlite: the disk is full"):
             journal.commit("big", "attempt", [{"text": "x" * 100_000}])
@@ -391,9 +381,7 @@ def test_a_network_file_system_is_recognised_and_warned_about(tmp_path, monkeypa
     share = tmp_path / "my share"
     share.mkdir()
     escaped = str(share).replace(" ", "\\040")
-    mounts.write_text(
-        f"/dev/vda / ext4 rw 0 0\nserver:/x {escaped} nfs4 rw 0 0\ntmpfs {tmp_path}/t tmpfs rw 0 0\n"
-    )
+    mounts.write_text(f"/dev/vda / ext4 rw 0 0\nserver:/x {escaped} nfs4 rw 0 0\ntmpfs {tmp_path}/t tmpfs rw 0 0\n")
     assert sqlite.network_file_system(share / "run", mounts) == "nfs4"
     assert sqlite.network_file_system(tmp_path / "t" / "run", mounts) is None
     assert sqlite.network_file_system(tmp_path, mounts) is None

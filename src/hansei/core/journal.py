@@ -84,9 +84,7 @@ class Journal:
             return cls(_other_engine(url, shown), shown)._checked(read_only)
         path = Path(url.database or "") if url is not None else Path(where) / FILE
         if read_only and not path.is_file():
-            raise BadInput(
-                f"{path.parent}: a run's folder was expected, there is no {path.name}: check the path"
-            )
+            raise BadInput(f"{path.parent}: a run's folder was expected, there is no {path.name}: check the path")
         if not read_only:
             check_writable(path.parent)
         sqlite.warn_of_network(path)
@@ -192,9 +190,7 @@ class Journal:
                 connection.execute(sql.insert(_unit), {"key": key, "kind": kind, "size": size, "body": body})
         except IntegrityError:
             with self._transaction() as connection:
-                there = connection.execute(
-                    sql.select(_unit.c.kind, _unit.c.body).where(_unit.c.key == key)
-                ).one()
+                there = connection.execute(sql.select(_unit.c.kind, _unit.c.body).where(_unit.c.key == key)).one()
             if tuple(there) != (kind, body):
                 raise ValueError(
                     f"{self.where}: unit {key} ({kind}) is there already with other content; "
