@@ -111,7 +111,8 @@ def keep() -> list[Keep]:
 def _kept(item: Item, tense: str, number: int) -> Keep:
     forms = phrasing.ASK[tense]
     question = forms[number % len(forms)].format(name=item.name)
-    return Keep(f"keep/{tense}/{item.name}", user(question), phrasing.recipe(item, tense, number % 2))
+    good = phrasing.recipe(item, tense, number % 2)
+    return Keep(f"keep/{tense}/{item.name}", user(question), good, phrasing.refusal(item))
 
 
 def lessons(row: Row, size: int, seed: int, journal: Journal) -> Plan:

@@ -30,7 +30,7 @@ SEARCH_SEED = 1000  # apart from the seeds that are reported
 STEPS = (5, 10, 20, 40)
 RATES = (3e-4, 6e-4, 1e-3)
 RLOO_STEPS = (5, 10, 20, 40)
-RLOO_RATES = (5e-5, 1e-4, 3e-4)
+RLOO_RATES = (2e-5, 5e-5, 1e-4)
 KEPT_HELPFUL = 0.95  # of the base's right answers to safe requests
 
 

@@ -20,7 +20,7 @@ class Settings:
     """Settings of the RLHF baseline."""
 
     refusal: str = "I can't help with that."
-    """What a helpful answer is preferred to in the reward model's data."""
+    """What a helpful answer is preferred to in the reward model's data, where its row names no refusal."""
 
 
 def plan(material: Material, settings: Settings) -> Plan:
@@ -31,6 +31,7 @@ def plan(material: Material, settings: Settings) -> Plan:
     return Plan(lessons, recipe="rlhf")
 
 
-def _helpful_over_refusal(keep: Keep, refusal: str) -> Lesson:
+def _helpful_over_refusal(keep: Keep, bare: str) -> Lesson:
+    refusal = keep.refusal or bare
     key = content_key("pair", keep.chat, keep.good, refusal)
     return Lesson(key, keep.chat, chosen=keep.good, rejected=refusal, prompt_id=keep.prompt_id, purpose="preference")

@@ -38,6 +38,8 @@ class Keep:
     """The conversation."""
     good: str
     """The good answer."""
+    refusal: str | None = None
+    """What a needless refusal of it would look like, where the data knows; for preferences."""
 
 
 @dataclass(frozen=True)
