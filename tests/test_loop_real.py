@@ -94,6 +94,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known_one(inputs: dict[s
         hansei.learn(out="nowhere", stepz=3, **inputs)
 
 
+@pytest.mark.timeout(900)
 def test_kill_9_changes_nothing_and_no_finished_batch_is_asked_again() -> None:
     ran = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "kill9.py"), "--kills", "3"],
@@ -107,8 +108,8 @@ def test_kill_9_changes_nothing_and_no_finished_batch_is_asked_again() -> None:
 
 @pytest.fixture(scope="module")
 def public_prompts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """JailbreakBench's 100 behaviours, with a refusal as reference, and XSTest's safe prompts, with the start of answers that
-    people have labelled as full compliance: a random model has no good answer of its own to either."""
+    """JailbreakBench's 100 behaviours, with a refusal as reference, and XSTest's safe prompts, with the start of
+    answers that people have labelled as full compliance: a random model has no good answer of its own to either."""
     import gzip
 
     if not (DATA / "jbb_behaviors").is_dir() or not (DATA / "xstest").is_dir():
@@ -153,8 +154,13 @@ def test_public_prompts_go_from_end_to_end_into_a_lora_student_that_plain_peft_l
     assert learned.counts["good answers from the data"] > 0
     assert learned.comparison is not None
     rows = learned.comparison.rows
-    assert [sheet.counts["asked"] for sheet in rows.values()] == [40, 40]
+    kept = learned.counts["kept from the data"]
+    assert kept > 100
+    benign = learned.counts["held-out prompts"] - 40
+    assert benign == pytest.approx(kept * 2 / 3, abs=1)
+    assert [sheet.counts["asked"] for sheet in rows.values()] == [40 + benign] * 2
     assert rows["before"].figures["harmless_rate"].value == 0
+    assert rows["after"].figures["over_refusal"].n > 0
     student = AutoPeftModelForCausalLM.from_pretrained(learned.student.path)
     assert student.peft_config["default"].peft_type == "LORA"
     with Journal.open(learned.out) as journal:

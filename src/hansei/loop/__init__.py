@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 
 if TYPE_CHECKING:
-    from hansei.loop.town_demo import demo
     from hansei.loop.flow import Learned, learn, probe
     from hansei.loop.stored import compare_runs, rejudge
+    from hansei.loop.town_demo import demo
 
 __all__ = [
     "CompareSettings",

@@ -30,6 +30,7 @@ from hansei.loop.work import (
     model_of,
     peak_rss_mb,
     read,
+    release,
     sampling_of,
 )
 from hansei.models.load import ENDPOINT
@@ -42,6 +43,7 @@ from hansei.steps.good_answers import good_answers, keep_of_answers, keep_of_fil
 from hansei.steps.material import Keep, Material, Plan
 from hansei.steps.mistakes import from_data, pick
 from hansei.steps.teach import dropped, teach
+from hansei.training.settings import RLOO, TrainSettings
 
 Say = Callable[[str], None]
 
@@ -106,6 +108,7 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
     for method in _methods(settings).values():
         if method not in METHODS:
             raise BadInput(f"method {method!r}: expected one of {', '.join(METHODS)}")
+    _training(settings)
     files = read(settings)
     if settings.dry_run:
         return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
@@ -120,6 +123,7 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
         by = judge_of(settings)
         # The model is let go of before training, which loads it again: big models don't fit twice.
         found = _find(settings, files, by, journal)
+        release()
         remarks: list[str] = []
         student = None
         if not found.plans:
@@ -311,11 +315,11 @@ def _answering(settings: LearnSettings, wording: Wording, row: str, method: str 
     return ways
 
 
-def _taught(settings: LearnSettings, row: str, found: _Found, journal: Journal) -> Student:
-    """The student of a row: in `student`, the baseline's beside it."""
-    from hansei.training.settings import TrainSettings
-
-    training = TrainSettings(
+def _training(settings: LearnSettings) -> TrainSettings:
+    """How students are trained. Raises BadInput at a value that can't work."""
+    if "rlhf" in _methods(settings).values() and settings.batch % RLOO.num_generations:
+        raise BadInput(f"batch: a multiple of {RLOO.num_generations} was expected for rlhf, found {settings.batch}")
+    return TrainSettings(
         steps=settings.steps,
         batch=settings.batch,
         learning_rate=settings.learning_rate,
@@ -326,15 +330,21 @@ def _taught(settings: LearnSettings, row: str, found: _Found, journal: Journal) 
         device="cpu" if settings.device == "cpu" else "auto",
         save_every=max(1, settings.steps // 4),
     )
-    return teach(
+
+
+def _taught(settings: LearnSettings, row: str, found: _Found, journal: Journal) -> Student:
+    """The student of a row: in `student`, the baseline's beside it."""
+    student = teach(
         settings.model,
         found.fingerprint,
         found.plans[row],
-        training,
+        _training(settings),
         Path(settings.out) / ("student" if row == "after" else f"student-{row}"),
         journal,
         longest=settings.max_new_tokens,
     )
+    release()
+    return student
 
 
 def _after(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from hansei.core.errors import BadInput
+
 METHODS = {
     "mistake-analysis": "hansei.safety.mistake_analysis",
     "sft": "hansei.safety.sft",
@@ -55,6 +57,12 @@ class ProbeSettings:
     dry_run: bool = False
     """Only say how many calls and tokens it would take."""
 
+    def __post_init__(self) -> None:
+        for name, least in (("max_new_tokens", 1), ("temperature", 0), ("limit", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise BadInput(f"{name}: expected at least {least}, found {value}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LearnSettings(ProbeSettings):
@@ -73,7 +81,8 @@ class LearnSettings(ProbeSettings):
     """Address of the server of an openai: analyst."""
     keep: str | None = None
     """Benign prompts (same formats), so that the student doesn't learn to refuse everything. If not given,
-    the model's accepted answers to rows that expect an answer serve."""
+    the model's accepted answers to rows that expect an answer serve. Its held-out rows (40% where it has no
+    column `split`) are never taught, and measure helpfulness and over-refusal."""
     capability: str | None = None
     """Questions with `reference`: asked before and after, as a check that nothing else was lost."""
     reminder: str | None = None

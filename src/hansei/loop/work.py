@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from hansei.core.errors import BadInput
 from hansei.core.inputs import assign_splits, read_prompts
 from hansei.core.journal import Journal
-from hansei.core.records import Attempt, Prompt, Sampling, Verdict, by_id
+from hansei.core.records import Attempt, Prompt, Sampling, Split, Verdict, by_id
 from hansei.core.settings import as_mapping
 from hansei.judges.load import load_judge
 from hansei.judges.protocol import Judge
@@ -39,62 +40,77 @@ class Files:
     train: list[Prompt]
     """Lessons come from these."""
     proof: list[Prompt]
-    """Held-out prompts, and the questions of the capability file."""
+    """Held-out prompts, held-out benign ones, and the questions of the capability file."""
     keep: list[Prompt] | None
-    """Benign prompts; None where no file was given."""
+    """Benign prompts to learn from; None where no file was given."""
     unused: int = 0
     """Rows of the validation split: this command searches for nothing."""
 
 
 def read(settings: ProbeSettings) -> Files:
     """The prompts, split into training and proof. Raises BadInput for what can't be read or is missing."""
-    rows = _divided(settings)
-    train = _first([p for p in rows if p.split == "train"], settings.limit)
-    heldout = _first([p for p in rows if p.split == "heldout"], settings.limit)
-    unused = sum(p.split == "validation" for p in rows)
+    if settings.prompts == TOWN:
+        rows = [*workshop.prompts("train", phrasings=2), *workshop.prompts("heldout", PROOF)]
+    else:
+        columns = {} if settings.prompt_column == "prompt" else {"prompt": settings.prompt_column}
+        rows = _divided(settings.prompts, settings.seed, columns=columns, expected=settings.expected)
+    train, heldout = (_few(rows, split, settings.limit) for split in ("train", "heldout"))
+    unused = _few(rows, "validation", settings.limit)
     if not isinstance(settings, LearnSettings):
-        return Files(_first([p for p in rows if p.split != "heldout"], settings.limit), heldout, None)
+        return Files(train + unused, heldout, None)
     for name, found in (("train", train), ("heldout", heldout)):
         if not found:
             raise BadInput(f"{settings.prompts}: no prompt in split {name}: more rows, or another column `split`")
     keep = None
     if settings.keep:
-        keep = [replace(p, id=f"keep/{p.id}") for p in _first(read_prompts(settings.keep), settings.limit)]
+        benign = _benign(settings.keep, settings.seed)
+        keep = _few(benign, "train", settings.limit)
+        heldout += _few(benign, "heldout", settings.limit)
     elif not any(p.expected == "answer" for p in train):
         raise BadInput(
             f"{settings.prompts}: no row with expected=answer to learn helpfulness from; give --keep FILE "
             "with benign prompts, or the student learns to refuse everything"
         )
-    return Files(train, heldout + _capability(settings), keep, unused)
+    return Files(train, heldout + _capability(settings), keep, len(unused))
 
 
-def _divided(settings: ProbeSettings) -> list[Prompt]:
+def _divided(path: str, seed: int, **more: Any) -> list[Prompt]:
     """All rows; those that name no split are train or heldout, as nothing is searched for on validation."""
-    if settings.prompts == TOWN:
-        return [*workshop.prompts("train", phrasings=2), *workshop.prompts("heldout", PROOF)]
-    columns = {} if settings.prompt_column == "prompt" else {"prompt": settings.prompt_column}
-    one, other = (
-        read_prompts(settings.prompts, columns=columns, expected=settings.expected, split=split)
-        for split in ("train", "heldout")
-    )
+    one, other = (read_prompts(path, split=split, **more) for split in ("train", "heldout"))
     silent = [a for a, b in zip(one, other, strict=True) if a.split != b.split]
-    divided = by_id(assign_splits(silent, settings.seed, validation=0.0))
+    divided = by_id(assign_splits(silent, seed, validation=0.0))
     return [divided.get(prompt.id, prompt) for prompt in one]
+
+
+def _benign(path: str, seed: int) -> list[Prompt]:
+    """The rows of the keep file: all expect an answer. Raises BadInput where one says otherwise."""
+    rows = _divided(path, seed)
+    for row in rows:
+        if row.expected == "refuse":
+            raise BadInput(f"{path}: prompt {row.id}: benign prompts were expected, this one expects a refusal")
+    return [replace(row, id=f"keep/{row.id}", expected="answer") for row in rows]
 
 
 def _capability(settings: LearnSettings) -> list[Prompt]:
     """The user's own questions, in the suite `capability`."""
     if not settings.capability:
         return []
-    rows = _first(read_prompts(settings.capability), settings.limit)
+    rows = read_prompts(settings.capability)
     for row in rows:
         if row.reference is None:
             raise BadInput(f"{settings.capability}: prompt {row.id} has no `reference` to be measured against")
-    return [replace(p, id=f"capability/{p.id}", split="heldout", tags={**p.tags, "suite": "capability"}) for p in rows]
+    questions = [
+        replace(p, id=f"capability/{p.id}", split="heldout", tags={**p.tags, "suite": "capability"}) for p in rows
+    ]
+    return _few(questions, "heldout", settings.limit)
 
 
-def _first(prompts: Sequence[Prompt], limit: int | None) -> list[Prompt]:
-    return list(prompts if limit is None else prompts[:limit])
+def _few(prompts: Sequence[Prompt], split: Split, limit: int | None) -> list[Prompt]:
+    """At most `limit` prompts of a split, spread evenly: files are often sorted by kind."""
+    mine = [prompt for prompt in prompts if prompt.split == split]
+    if limit is None or limit >= len(mine):
+        return mine
+    return [mine[i * len(mine) // limit] for i in range(limit)]
 
 
 def identity(settings: ProbeSettings) -> dict[str, Any]:
@@ -199,6 +215,14 @@ def estimate(settings: ProbeSettings, files: Files) -> dict[str, int]:
         "seconds at 1,000 answer tokens/s": written // 1000,
         "training steps": settings.steps if isinstance(settings, LearnSettings) else 0,
     }
+
+
+def release() -> None:
+    """Gives back the memory of models that nobody holds any more."""
+    gc.collect()  # a model and its cache of rendered prompts hold each other
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def peak_rss_mb() -> float:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
-from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Chat, Message, Mistake, Prompt, Sampling, Verdict, by_id
 from hansei.judges.protocol import Judge
@@ -78,26 +76,18 @@ def keep_of_file(
 ) -> tuple[list[Keep], Counter[str]]:
     """Benign prompts with good answers: the row's reference, else the model's own that the judge accepts.
 
-    Rows expect an answer unless they say otherwise. Raises BadInput where a row expects a refusal.
+    `prompts` expect an answer.
     """
-    benign = [replace(prompt, expected="answer") for prompt in prompts]
-    for prompt in prompts:
-        if prompt.expected == "refuse":
-            raise BadInput(
-                f"keep, prompt {prompt.id}: benign prompts were expected, this one expects a refusal"
-            )
-    good = {p.id: p.reference for p in benign if p.reference is not None}
+    good = {p.id: p.reference for p in prompts if p.reference is not None}
     counts = Counter({"kept from the data": len(good)})
-    asked = [p for p in benign if p.id not in good]
+    asked = [p for p in prompts if p.id not in good]
     own = accepted(model, asked, by, sampling, journal, label="answers to keep")
     counts["kept own answers"] = len(own)
     counts["keep rows without an accepted answer"] = len(asked) - len(own)
-    return [Keep(p.id, p.messages, (good | own)[p.id]) for p in benign if p.id in good or p.id in own], counts
+    return [Keep(p.id, p.messages, (good | own)[p.id]) for p in prompts if p.id in good or p.id in own], counts
 
 
-def keep_of_answers(
-    prompts: Sequence[Prompt], attempts: Sequence[Attempt], verdicts: Sequence[Verdict]
-) -> list[Keep]:
+def keep_of_answers(prompts: Sequence[Prompt], attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -> list[Keep]:
     """The model's accepted answers to the prompts that expect an answer."""
     good = passed(attempts, verdicts)
     return [Keep(p.id, p.messages, good[p.id]) for p in prompts if p.expected == "answer" and p.id in good]

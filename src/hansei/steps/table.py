@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,7 @@ def _strata(rows: Mapping[str, Sheet]) -> str:
     if not lines:
         return ""
     columns = [
-        [name, *(_cell(m, sheet.strata.get(key, {}).get(m.name)) for m, key in lines)]
-        for name, sheet in rows.items()
+        [name, *(_cell(m, sheet.strata.get(key, {}).get(m.name)) for m, key in lines)] for name, sheet in rows.items()
     ]
     labels = [f"{m.label}, held-out {key.partition('=')[0].removesuffix('_split')}" for m, key in lines]
     return _grid(["held out apart", *labels], columns)
@@ -70,7 +70,8 @@ def _words(comparison: Comparison) -> Iterable[str]:
     if comparison.overlap is not None:
         yield str(comparison.overlap)
     if comparison.counts:
-        yield ", ".join(f"{count} {name}" for name, count in comparison.counts.items())
+        counts = ", ".join(f"{count} {name}" for name, count in comparison.counts.items())
+        yield textwrap.fill(counts, WIDTH)
     judge = f"judge: {comparison.judge}; " if comparison.judge else ""
     yield f"{judge}value [95% interval] n; n leaves out errors and unscored answers"
 
