@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hansei.core.journal import Journal
 from hansei.core.keys import content_key
@@ -30,6 +30,7 @@ from hansei.safety.lessons import answer, good_answer, kept
 from hansei.safety.wording import Wording
 from hansei.steps.ask import ask, guided
 from hansei.steps.material import Case, Material, Plan
+from hansei.town import grading
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def unusable(attempt: Attempt) -> str | None:
 def plan(material: Material, settings: Settings) -> Plan:
     """Step 3: lessons that ask about each bad answer without the hint, mixed with good answers and helpful data."""
     analyses, lost = analyse(material.analyst, [c.mistake for c in material.cases], settings, material.journal)
+    prompts = {case.mistake.id: case.prompt for case in material.cases}
+    analyses = [replace(a, right=_is_right(a, prompts[a.mistake_id])) for a in analyses]
     explained = {a.mistake_id: a for a in analyses}
     lessons = [good_answer(case) for case in material.cases]
     lessons += [
@@ -97,6 +100,13 @@ def plan(material: Material, settings: Settings) -> Plan:
         if case.mistake.id in explained
     ]
     return Plan(lessons + kept(material.keep), analyses=analyses, counts=lost)
+
+
+def _is_right(analysis: Analysis, prompt: Prompt) -> bool | None:
+    """Whether an analysis is true, where the town knows; None elsewhere. Nothing is filtered by it."""
+    if prompt.truth is None or "effect" not in prompt.truth:
+        return None
+    return grading.analysis_is_right(prompt.truth, analysis.text)
 
 
 def _analysis_lesson(case: Case, analysis: Analysis, wording: Wording) -> Lesson:
