@@ -63,9 +63,7 @@ def test_only_what_is_between_the_markers_changes(tables: ModuleType, tmp_path: 
     assert tables.fill(filled, tmp_path) == filled
 
 
-def test_a_table_without_its_measurement_stops_with_the_file_named(
-    tables: ModuleType, tmp_path: Path
-) -> None:
+def test_a_table_without_its_measurement_stops_with_the_file_named(tables: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=re.escape("missing.json: no such measurement")):
         tables.fill("<!-- table missing -->\n<!-- /table -->", tmp_path)
 

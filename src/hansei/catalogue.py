@@ -65,9 +65,7 @@ def experiment(paper: Paper) -> Callable[..., Any]:
     """The function that runs the paper's experiment; BadInput where it is still planned."""
     if paper.run is None:
         built = ", ".join(p.name for p in PAPERS if p.run)
-        raise BadInput(
-            f"{paper.name} (paper {paper.number}) is planned and not built yet; built so far: {built}"
-        )
+        raise BadInput(f"{paper.name} (paper {paper.number}) is planned and not built yet; built so far: {built}")
     module, _, function = paper.run.partition(":")
     loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return loaded
@@ -135,8 +133,7 @@ PAPERS: tuple[Paper, ...] = (
         "SaySelf: Teaching LLMs to Express Confidence with Self-Reflective Rationales",
         "arXiv 2405.20974",
         "truth",
-        "A model that is taught to say how sure it is, and why, has a lower calibration error at equal "
-        "accuracy.",
+        "A model that is taught to say how sure it is, and why, has a lower calibration error at equal accuracy.",
         signals=("inductive bias", "model feedback"),
     ),
     Paper(
@@ -145,8 +142,7 @@ PAPERS: tuple[Paper, ...] = (
         "Show, Don't Tell: Aligning Language Models with Demonstrated Feedback",
         "arXiv 2406.00888",
         "truth",
-        "Fewer than ten demonstrations, preferred over the model's own samples, gain 19 points of win "
-        "rate on average.",
+        "Fewer than ten demonstrations, preferred over the model's own samples, gain 19 points of win rate on average.",
         signals=("imitation", "inductive bias"),
     ),
     Paper(
@@ -165,8 +161,7 @@ PAPERS: tuple[Paper, ...] = (
         "Learning to Filter Context for Retrieval-Augmented Generation",
         "arXiv 2311.08377",
         "reading",
-        "Answering from only the useful sentences of the passages gives better answers from 44 to 64% "
-        "fewer tokens.",
+        "Answering from only the useful sentences of the passages gives better answers from 44 to 64% fewer tokens.",
         signals=("imitation",),
     ),
     Paper(
@@ -184,8 +179,7 @@ PAPERS: tuple[Paper, ...] = (
         "Buffer of Thoughts: Thought-Augmented Reasoning with Large Language Models",
         "arXiv 2406.04271",
         "reasoning",
-        "Reusing distilled thought templates beats multi-query search such as tree of thoughts at 12% of"
-        " its cost.",
+        "Reusing distilled thought templates beats multi-query search such as tree of thoughts at 12% of its cost.",
     ),
     Paper(
         12,
@@ -194,8 +188,7 @@ PAPERS: tuple[Paper, ...] = (
         "Evaluation of Large Language Models",
         "arXiv 2402.01349",
         "measuring",
-        "Answers change over variants of one multiple-choice question, so one variant's accuracy says "
-        "too little.",
+        "Answers change over variants of one multiple-choice question, so one variant's accuracy says too little.",
     ),
     Paper(
         13,
@@ -211,8 +204,7 @@ PAPERS: tuple[Paper, ...] = (
         "LLMMaps: A Visual Metaphor for Stratified Evaluation of Large Language Models",
         "arXiv 2304.00457",
         "measuring",
-        "A map of a model's scores by field of knowledge, with their uncertainty, shows what one average"
-        " hides.",
+        "A map of a model's scores by field of knowledge, with their uncertainty, shows what one average hides.",
     ),
     Paper(
         15,
@@ -278,8 +270,7 @@ PAPERS: tuple[Paper, ...] = (
         "The Geometry of Categorical and Hierarchical Concepts in Large Language Models",
         "arXiv 2406.01506",
         "inside",
-        "Categories are simplices in the space of unembeddings, and hierarchies are orthogonal "
-        "directions there.",
+        "Categories are simplices in the space of unembeddings, and hierarchies are orthogonal directions there.",
     ),
     Paper(
         23,
@@ -287,14 +278,12 @@ PAPERS: tuple[Paper, ...] = (
         "Attention Is All You Need",
         "arXiv 1706.03762",
         "nets",
-        "An encoder-decoder of attention alone translates better than recurrent networks, at a part of "
-        "their cost.",
+        "An encoder-decoder of attention alone translates better than recurrent networks, at a part of their cost.",
     ),
     Paper(
         24,
         "mamba2",
-        "Transformers are SSMs: Generalized Models and Efficient Algorithms Through Structured State "
-        "Space Duality",
+        "Transformers are SSMs: Generalized Models and Efficient Algorithms Through Structured State Space Duality",
         "arXiv 2405.21060",
         "nets",
         "Written as a structured matrix product, a state-space layer runs 2 to 8 times faster, with 8 "
@@ -333,8 +322,7 @@ PAPERS: tuple[Paper, ...] = (
         "AgentGym: Evolving Large Language Model-based Agents across Diverse Environments",
         "arXiv 2406.04151",
         "acting",
-        "An agent that explores many environments and learns from its own successes beats one that only "
-        "imitates.",
+        "An agent that explores many environments and learns from its own successes beats one that only imitates.",
         signals=("imitation", "environment feedback"),
     ),
     Paper(
@@ -343,8 +331,7 @@ PAPERS: tuple[Paper, ...] = (
         "JARVIS-1: Open-World Multi-task Agents with Memory-Augmented Multimodal Language Models",
         "arXiv 2311.05997",
         "acting",
-        "Memory of what worked, self-check and self-explanation succeed five times as often on the "
-        "long-horizon task.",
+        "Memory of what worked, self-check and self-explanation succeed five times as often on the long-horizon task.",
         signals=("environment feedback", "inductive bias"),
     ),
     Paper(
@@ -353,8 +340,7 @@ PAPERS: tuple[Paper, ...] = (
         "Emu Video and Emu Edit",
         "arXiv 2311.10709, 2311.10089",
         "imaging",
-        "Text to image to video in two steps beats one step; editing by instruction gains from learned "
-        "task vectors.",
+        "Text to image to video in two steps beats one step; editing by instruction gains from learned task vectors.",
     ),
     Paper(
         31,
