@@ -127,6 +127,8 @@ def sampling_of(settings: Any) -> Sampling:
 
 def judge_of(settings: Any) -> Judge:
     """The judge of `settings.judge`."""
+    if settings.judge.startswith(ENDPOINT):  # the device is that of the local models
+        return load_judge(settings.judge, base_url=settings.judge_base_url)
     return load_judge(
         settings.judge,
         base_url=settings.judge_base_url,
