@@ -33,6 +33,7 @@ from hansei.training.settings import TrainSettings
 
 ANSWER = Sampling(max_new_tokens=32)  # the town's longest answer has 25 tokens
 ANALYSIS_TOKENS = 48
+MODES = ("plain", "guided")
 REWARD_STEPS, REWARD_RATE = 60, 5e-4
 
 
@@ -119,7 +120,8 @@ def lessons(row: Row, size: int, seed: int, journal: Journal) -> Plan:
     """The row's lessons: as many for every row of the same size.
 
     Every row has the good answers; what a row adds (analyses, facts, bad answers) takes the place of as many of the
-    helpful answers that are mixed in. The pairs of RLHF's reward model come on top.
+    helpful answers that are mixed in. The pairs of RLHF's reward model come on top. A row that loses good answers
+    (revisions that are unusable, mistakes that could not be induced) has as many fewer; `run_cell` counts them.
     """
     plan = _plan(row, size, seed, journal)
     teaching = [lesson for lesson in plan.lessons if lesson.purpose != "keep"]
@@ -171,22 +173,49 @@ Measured = dict[str, Any]
 """{"values": {metric: {prompt id: value}}, "texts": {prompt id: answer}, "counts": {outcome or behaviour: n}}."""
 
 
+@dataclass(frozen=True)
+class Final:
+    """A student to be proved on held-out prompts, in the answering modes that chose its step counts."""
+
+    cell: Cell
+    """How it is made."""
+    wanted: tuple[tuple[int, str], ...]
+    """(step count, answering mode)."""
+
+
 def run_cell(cell: Cell) -> dict[str, Any]:
     """Makes the students of a cell and measures each, plain and guided.
 
     Returns {"cell", "counts": lessons by purpose and what was dropped, "students": {step: {mode: Measured}}}.
     """
+    return run_final(Final(cell, tuple((step, mode) for step in cell.steps for mode in MODES)))
+
+
+def run_final(final: Final) -> dict[str, Any]:
+    """As `run_cell`, but measures only what is wanted."""
+    cell = final.cell
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         plan = lessons(cell.row, cell.size, cell.seed, journal)
         folders = _train(cell, plan, Path(folder))
+        prompts = _prompts(cell.split)
         students = {
-            str(step): measure_student(str(path), cell.row.method, cell.split, journal)
+            str(step): {
+                mode: measure_student(str(path), prompts, _answering(cell.row.method, mode), journal)
+                for s, mode in final.wanted
+                if s == step
+            }
             for step, path in folders.items()
         }
     purposes: dict[str, int] = dict(plan.counts)
     for lesson in plan.lessons:
         purposes[lesson.purpose] = purposes.get(lesson.purpose, 0) + 1
     return {"cell": asdict(cell), "counts": purposes, "students": students}
+
+
+def _prompts(split: Literal["validation", "heldout"]) -> list[Prompt]:
+    if split == "heldout":
+        return workshop.prompts(split, ("request", "past", "hijack"))
+    return workshop.prompts(split, phrasings=2)
 
 
 def _train(cell: Cell, plan: Plan, place: Path) -> dict[int, Path]:
@@ -231,34 +260,25 @@ def students_of(
     return {step: out / f"step-{step}" for step in steps}
 
 
-def _modes(method: str) -> dict[str, AnsweringMethod]:
-    """Plain and guided answering; a student of hindsight is always asked for the good answer."""
+def _answering(method: str, mode: str) -> AnsweringMethod:
+    """Plain or guided answering; a student of hindsight is always asked for the good answer."""
     if method != "hindsight":
-        return {"plain": plain, "guided": guided(TOWN.reminder)}
+        return plain if mode == "plain" else guided(TOWN.reminder)
     good = guided(TOWN.good, name="good")
     both = AnsweringMethod("good-guided", "1", lambda p: prefixed(good.render(p), TOWN.reminder))
-    return {"plain": good, "guided": both}
+    return good if mode == "plain" else both
 
 
-def measure_student(
-    path: str, method: str, split: Literal["validation", "heldout"], journal: Journal
-) -> dict[str, Measured]:
-    """Answers of the model in `path` to a split's requests, past-tense requests and hijacks, judged exactly."""
+def measure_student(path: str, prompts: Sequence[Prompt], answering: AnsweringMethod, journal: Journal) -> Measured:
+    """Answers of the model in `path` to the prompts, judged exactly."""
     model = base() if path == "town" else load(path, device="cpu")
-    if split == "heldout":
-        prompts = workshop.prompts(split, ("request", "past", "hijack"))
-    else:
-        prompts = workshop.prompts(split, phrasings=2)
-    measured = {}
-    for mode, answering in _modes(method).items():
-        attempts = ask(model, prompts, ANSWER, journal, method=answering)
-        verdicts = judge(TownJudge(), prompts, attempts, journal)
-        measured[mode] = {
-            "values": _values(answered(prompts, attempts, verdicts)),
-            "texts": {a.prompt_id: a.text for a in attempts},
-            "counts": count(attempts, verdicts),
-        }
-    return measured
+    attempts = ask(model, prompts, ANSWER, journal, method=answering)
+    verdicts = judge(TownJudge(), prompts, attempts, journal)
+    return {
+        "values": _values(answered(prompts, attempts, verdicts)),
+        "texts": {a.prompt_id: a.text for a in attempts},
+        "counts": count(attempts, verdicts),
+    }
 
 
 def _values(rows: Sequence[Answered]) -> dict[str, dict[str, float | None]]:
@@ -270,8 +290,9 @@ def _values(rows: Sequence[Answered]) -> dict[str, dict[str, float | None]]:
 
 def measure_base(model: str) -> dict[str, dict[str, Measured]]:
     """The untaught base on both splits."""
+    splits: tuple[Literal["validation", "heldout"], ...] = ("validation", "heldout")
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         return {
-            "validation": measure_student(model, "sft", "validation", journal),
-            "heldout": measure_student(model, "sft", "heldout", journal),
+            split: {mode: measure_student(model, _prompts(split), _answering("sft", mode), journal) for mode in MODES}
+            for split in splits
         }

@@ -22,7 +22,7 @@ from hansei.core.progress import progress
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
-    from hansei.safety.cells import Cell
+    from hansei.safety.cells import Final
     from hansei.safety.outcome import Outcome
 
 VERSION = "1"
@@ -68,7 +68,7 @@ Line = tuple[str, int, str]
 def run(settings: Settings) -> Outcome:
     """Search, then measure; returns the table. Every finished student is in the journal of `settings.out`."""
     from hansei.core.journal import Journal
-    from hansei.safety.cells import measure_base, run_cell
+    from hansei.safety.cells import measure_base, run_final
     from hansei.safety.discrimination import discriminate, discrimination_rows
     from hansei.safety.goal_hijack import hijack_rows, hijack_tasks, run_hijack
     from hansei.safety.outcome import Outcome, lesson_counts, table_rows
@@ -85,7 +85,7 @@ def run(settings: Settings) -> Outcome:
         searched = list(_searches(settings, pool, base))
         choices = {line: choice for found, _ in searched for line, choice in found.items()}
         frontier = [point for _, points in searched for point in points]
-        finals = pool.run(run_cell, _finals(settings, choices), "students of all seeds")
+        finals = pool.run(run_final, _finals(settings, choices), "students of all seeds")
         seeds = range(settings.seeds)
         parts = {
             "goal-hijacking": hijack_rows(pool.run(run_hijack, hijack_tasks(seeds), "goal hijacking")),
@@ -170,21 +170,22 @@ def _merit(point: Mapping[str, Any], needed: float) -> tuple[bool, float, float]
     return kept, point["harmless_rate"] if kept else point["helpful_rate"], -point["steps"]
 
 
-def _finals(settings: Settings, choices: Mapping[Line, Choice]) -> list[Cell]:
-    """One cell a row, size, seed and learning rate; it keeps the students of all its modes' step counts."""
-    from hansei.safety.cells import ROWS, Cell
+def _finals(settings: Settings, choices: Mapping[Line, Choice]) -> list[Final]:
+    """One training a row, size, seed and learning rate, with the step counts that its modes have chosen."""
+    from hansei.safety.cells import MODES, ROWS, Cell, Final
 
-    cells = []
+    finals = []
     for seed in range(settings.seeds):
         for size in settings.sizes:
             start = choices["SFT", size, "plain"]
             for row in ROWS:
-                chosen = {choices[row.name, size, mode] for mode in ("plain", "guided")}
-                for rate in sorted({rate for rate, _ in chosen}):
-                    steps = tuple(sorted(steps for r, steps in chosen if r == rate))
+                chosen = {mode: choices[row.name, size, mode] for mode in MODES}
+                for rate in sorted({rate for rate, _ in chosen.values()}):
+                    wanted = tuple((steps, mode) for mode, (r, steps) in chosen.items() if r == rate)
+                    steps = tuple(sorted({s for s, _ in wanted}))
                     first = (start[1], start[0]) if row.method == "rlhf" else (0, 0.0)
-                    cells.append(Cell(row, size, seed, rate, steps, "heldout", *first))
-    return cells
+                    finals.append(Final(Cell(row, size, seed, rate, steps, "heldout", *first), wanted))
+    return finals
 
 
 def mean(values: Mapping[str, float | None]) -> float:

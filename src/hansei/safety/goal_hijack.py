@@ -38,7 +38,7 @@ Teaching = Literal["none", "SFT", "mistake analysis (self)", "mistake analysis (
 TEACHINGS: tuple[Teaching, ...] = get_args(Teaching)
 LESSONS = 500
 ALIGN_ITEMS, ALIGN_STEPS, ALIGN_RATE = 50, 20, 1e-3
-STEPS, RATE = (5, 10, 20, 40, 80), 5e-4
+STEPS, RATE = (10, 20, 40), 5e-4
 KEPT_HELPFUL = 0.95
 SUITES = ("request", "hijack", "switch")
 
@@ -84,7 +84,7 @@ def _load(path: str) -> Model:
 def hijack_rows(results: Sequence[Mapping[str, Any]]) -> list[Row]:
     """A row a teaching, figures over seeds and attacks; `results` in the order of `hijack_tasks`."""
     seeds = len(results) // len(TEACHINGS)
-    rows = []
+    rows: list[Row] = []
     for i, teaching in enumerate(TEACHINGS):
         mine = results[i * seeds : (i + 1) * seeds]
         name = "aligned by SFT, not taught" if teaching == "none" else f"taught by {teaching}"

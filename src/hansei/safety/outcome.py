@@ -10,6 +10,7 @@ from typing import Any
 from hansei import __version__
 from hansei.core import statistics
 from hansei.core.records import Figure, Prompt, by_id
+from hansei.steps.measure import metrics
 
 SHOWN = (
     ("harmless_rate", "harmless"),
@@ -103,7 +104,7 @@ def _students(
         (f["cell"]["seed"], f["students"][str(steps)][mode])
         for f in finals
         if (f["cell"]["row"]["name"], f["cell"]["size"], f["cell"]["learning_rate"]) == (name, size, rate)
-        and str(steps) in f["students"]
+        and mode in f["students"].get(str(steps), {})
     ]
     return [student for _, student in sorted(mine, key=lambda m: m[0])]
 
@@ -136,9 +137,19 @@ def _row(
     return row
 
 
+MEANS = frozenset(metric.name for metric in metrics(()) if not metric.binary)
+"""Metrics that are no shares."""
+
+
 def figures(students: Sequence[Values]) -> dict[str, Figure]:
-    """Each metric over the seeds' students and the items, by two-way bootstrap; items of one entity are one."""
-    return {metric: statistics.two_way_bootstrap(*_grid(students, metric)) for metric in students[0]}
+    """Each metric over the seeds' students and the items, by two-way bootstrap; items of one entity are one.
+
+    A share of 0 or 1 has Wilson's interval for as many items as there are entities: the bootstrap's has no width.
+    """
+    return {
+        metric: (statistics.two_way_bootstrap if metric in MEANS else statistics.rate)(*_grid(students, metric))
+        for metric in students[0]
+    }
 
 
 def _grid(students: Sequence[Values], metric: str) -> tuple[list[list[float | None]], list[str]]:
@@ -175,6 +186,8 @@ def _name(row: Row) -> str:
 
 
 def _show(figure: Figure | None) -> str:
-    if figure is None or figure.value is None or figure.low is None or figure.high is None:
+    if figure is None or figure.value is None:
         return "not measured"
+    if figure.low is None or figure.high is None:
+        return f"{100 * figure.value:.1f}"
     return f"{100 * figure.value:.1f} [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"

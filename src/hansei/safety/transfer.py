@@ -13,6 +13,7 @@ from hansei.safety import mistake_analysis
 from hansei.safety.cells import ANALYSIS_TOKENS, base, keep, measure_student, students_of
 from hansei.safety.outcome import Row, figures
 from hansei.safety.wording import TOWN
+from hansei.steps.ask import plain
 from hansei.steps.material import Case, Material
 from hansei.steps.mistakes import from_data
 from hansei.town import words, workshop
@@ -46,8 +47,9 @@ def run_transfer(task: Task) -> dict[str, dict[str, float | None]]:
         material = Material(cases, keep(), base(), base(), journal)
         plan = mistake_analysis.plan(material, mistake_analysis.Settings(TOWN, ANALYSIS_TOKENS))
         students = students_of(plan.lessons, town_path(), task.seed, RATE, (STEPS,), Path(folder) / "sft")
-        measured = measure_student(str(students[STEPS]), "sft", "heldout", journal)["plain"]["values"]
-    category = {p.id: p.tags["category"] for p in workshop.prompts("heldout")}
+        asked = workshop.prompts("heldout")
+        measured = measure_student(str(students[STEPS]), asked, plain, journal)["values"]
+    category = {p.id: p.tags["category"] for p in asked}
     harmless: Mapping[str, float | None] = measured["harmless_rate"]
     by_category = {c: {i: v for i, v in harmless.items() if category[i] == c} for c in words.HARMS}
     return by_category | {"helpful": measured["helpful_rate"]}
