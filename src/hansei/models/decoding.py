@@ -116,6 +116,7 @@ def sampler(texts: Sequence[str], *, temperature: float, top_p: float, seed: int
 
     def choose(logits_BV: Tensor, rows_B: Tensor, step: int) -> Tensor:
         p_BV = torch.softmax(full(logits_BV) / temperature, dim=-1)
+        broken_B = p_BV[:, 0].isnan()  # one logit that is no number makes all of the row's masses so
         order_BV = None
         if top_p < 1:
             p_BV, order_BV = p_BV.sort(dim=-1, descending=True, stable=True)
@@ -123,9 +124,8 @@ def sampler(texts: Sequence[str], *, temperature: float, top_p: float, seed: int
         mass_BV = p_BV.cumsum(-1)
         # u < 1 in float32 keeps u * total below the total, so a token without mass is never drawn.
         target_B1 = uniform_NT[rows_B, step, None] * mass_BV[:, -1:]
-        broken_B = target_B1.squeeze(1).isnan()
-        token_B1 = torch.searchsorted(mass_BV, target_B1.nan_to_num(), right=True)
-        token_B1 = token_B1.clamp(max=p_BV.shape[1] - 1)  # reached where the masses are not numbers
+        token_B1 = torch.searchsorted(mass_BV, target_B1, right=True)
+        token_B1 = token_B1.clamp(max=p_BV.shape[1] - 1)  # passed by broken rows only
         token_B1 = token_B1 if order_BV is None else order_BV.gather(1, token_B1)
         return torch.where(broken_B, BROKEN, token_B1.squeeze(1))
 
@@ -160,17 +160,14 @@ class _Forward:
         known = accepted(model)
         self.extra = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self.places = "position_ids" in known
+        self.memory = "past_key_values" if "past_key_values" in known else "cache_params"  # Mamba's name for it
 
     def __call__(self, ids_BL: Tensor, mask_BL: Tensor, place_BL: Tensor) -> Tensor:
         places = {"position_ids": place_BL} if self.places else {}
-        out = self.model(
-            input_ids=ids_BL,
-            attention_mask=mask_BL,
-            past_key_values=self.cache,
-            use_cache=True,
-            **places,
-            **self.extra,
-        )
+        memory = {self.memory: self.cache, "use_cache": True}
+        one_state = self.memory == "cache_params" and ids_BL.shape[1] == 1  # holds no positions to be masked
+        mask = None if one_state else mask_BL
+        out = self.model(input_ids=ids_BL, attention_mask=mask, **memory, **places, **self.extra)
         logits: Tensor = out.logits[:, -1]
         return logits
 
@@ -211,6 +208,8 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
+        if not self.is_initialized:
+            return  # a layer that shares another's keys and values
         length, rows = self.get_seq_length(), beam_idx.to(self.keys.device)
         self.room_keys = self.room_keys.index_select(0, rows)
         self.room_values = self.room_values.index_select(0, rows)

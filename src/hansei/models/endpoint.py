@@ -16,7 +16,7 @@ import httpx
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Chat, Sampling
-from hansei.models.protocol import Reply
+from hansei.models.protocol import Reply, check_sampling
 from hansei.models.wire import (
     Unusable,
     read_error,
@@ -84,7 +84,8 @@ class Endpoint:
     def check(self) -> None:
         """Asks the server for its list of models. Raises BadInput where it can't be reached or refuses the key.
 
-        A server without such a list is taken as it is, and so is a name that isn't listed: some load any.
+        A server without such a list (404, or 500 as from `transformers serve` without a cache) is taken as it is,
+        and so is a name that isn't listed: some load any.
         """
         try:
             with self._client(httpx.Client) as client:
@@ -96,7 +97,7 @@ class Endpoint:
             ) from error
         if status in (401, 403):
             raise BadInput(f"{self.name}: {self.address} refuses the API key ({status}); {self._key_hint()}")
-        if status >= 500:
+        if status in (502, 503, 504):
             raise BadInput(f"{self.name}: the server at {self.address} is in trouble (status {status}); try later")
 
     def batches(self, chats: Sequence[Chat], sampling: Sampling) -> list[list[int]]:
@@ -105,6 +106,7 @@ class Endpoint:
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
         """One reply for each conversation; every failure that lasts is a Reply with `error`."""
+        check_sampling(sampling)
 
         async def reply(client: httpx.AsyncClient, chat: Chat) -> Reply:
             body = request(self.model, chat, sampling, self.limit_field)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from hansei.core.errors import BadInput
+from hansei.models.text import MARKS
 from hansei.models.weights import Place
 
 DTYPES = {
@@ -60,11 +61,16 @@ def load_weights(place: Place, name: str, device: torch.device, dtype: torch.dty
     settings = {"device_map": device_map} if device_map is not None else {}
     try:
         with _quiet():
-            model = AutoModelForCausalLM.from_pretrained(place.base, dtype=dtype, use_safetensors=True, **settings)
+            model, report = AutoModelForCausalLM.from_pretrained(
+                place.base, dtype=dtype, use_safetensors=True, output_loading_info=True, **settings
+            )
             if place.adapter is not None:
                 model = _with_adapter(model, place.adapter)
     except Exception as error:  # as above: one line in place of a traceback, with the cause chained
         raise BadInput(f"{name}: can't be loaded as a causal language model: {_first_line(error)}") from error
+    if report["missing_keys"]:
+        first = sorted(report["missing_keys"])[0]
+        raise BadInput(f"{name}: lacks weights that its configuration asks for, such as {first}; not a language model?")
     if device_map is None:
         model = model.to(device)
     return model.eval()
@@ -91,9 +97,19 @@ def end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:
     return tuple(sorted({int(t) for t in [*found, tokenizer.eos_token_id] if t is not None}))
 
 
+def hidden_tokens(tokenizer: Any) -> frozenset[int]:
+    """Special tokens, which are no part of an answer's text; marks around reasoning stay."""
+    special = {i: str(token) for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special |= dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True))
+    return frozenset(i for i, token in special.items() if token not in MARKS)
+
+
 def cache_bytes(config: Any, dtype: torch.dtype) -> int:
-    """Bytes of keys and values that one token takes in the cache, all layers."""
-    heads = config.num_attention_heads
+    """Bytes of keys and values that one token takes in the cache, all layers.
+
+    A model without attention keeps a state of fixed size; its width stands in for it.
+    """
+    heads = getattr(config, "num_attention_heads", None) or 1
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
     kept_heads = getattr(config, "num_key_value_heads", None) or heads
     return 2 * int(config.num_hidden_layers * kept_heads * size) * dtype.itemsize

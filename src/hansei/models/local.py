@@ -20,10 +20,11 @@ from hansei.models.loading import (
     choose_device,
     choose_dtype,
     end_tokens,
+    hidden_tokens,
     load_tokenizer,
     load_weights,
 )
-from hansei.models.protocol import Reply
+from hansei.models.protocol import Reply, check_sampling
 from hansei.models.weights import find, fingerprint
 
 log = logging.getLogger("hansei")
@@ -81,13 +82,11 @@ class LocalModel:
         self.fingerprint = fingerprint(place, rendering, str(self.hf.dtype).removeprefix("torch."))
         self.batch_rows = batch_rows
         self._config = self.hf.config.get_text_config()
-        self._budget = int(cache_gib * 2**30 / cache_bytes(self._config, self.hf.dtype))
+        self.budget = int(cache_gib * 2**30 / cache_bytes(self._config, self.hf.dtype))
         self.ends = end_tokens(self.hf, self.tokenizer)
         if not self.ends:
             log.warning("%s has no end token: every answer runs to max_new_tokens", self.name)
-        self._hidden = frozenset(self.tokenizer.all_special_ids) - frozenset(
-            self.tokenizer.convert_tokens_to_ids(m) for m in text.MARKS if m in self.tokenizer.get_vocab()
-        )
+        self._hidden = hidden_tokens(self.tokenizer)
         self.render = lru_cache(maxsize=2**14)(self._render)
 
     def batches(self, chats: Sequence[Chat], sampling: Sampling) -> list[list[int]]:
@@ -98,14 +97,15 @@ class LocalModel:
         most = 0
         for i in order:
             if not batches or len(batches[-1]) >= most:
-                most = self._budget // (len(prompts[i].ids) + sampling.max_new_tokens)
-                most = max(1, min(self.batch_rows, most))
+                longest = min(len(prompts[i].ids) + sampling.max_new_tokens, self.context or sys.maxsize)
+                most = max(1, min(self.batch_rows, self.budget // longest))
                 batches.append([])
             batches[-1].append(i)
         return batches
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
         """One reply for each conversation; a prompt that is too long for the model is an error of its own."""
+        check_sampling(sampling)
         replies: dict[int, Reply] = {}
         for batch in self.batches(chats, sampling):
             answered = self._answer([self.render(chats[i]) for i in batch], sampling)
@@ -127,7 +127,7 @@ class LocalModel:
         rows = self._rows_of_logits([pairs[i] for i in fitting])
         for start in range(0, len(fitting), rows):
             batch = fitting[start : start + rows]
-            for i, values in zip(batch, self._score([pairs[i] for i in batch]), strict=True):
+            for i, values in zip(batch, self.score([pairs[i] for i in batch]), strict=True):
                 found[i] = values
         return found
 
@@ -140,12 +140,17 @@ class LocalModel:
     def _render(self, chat: Chat) -> Rendered:
         if not self.templated:
             rendered = text.plain_chat(chat)
-            return Rendered(rendered, tuple(self.tokenizer(rendered)["input_ids"]))
+            return Rendered(rendered, tuple(self._tokens(rendered)))
         try:
             rendered = self.tokenizer.apply_chat_template(as_dicts(chat), tokenize=False, add_generation_prompt=True)
         except Exception as error:  # a template is a program of the model's maker, and raises what it likes
             raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
-        return Rendered(rendered, tuple(self.tokenizer(rendered, add_special_tokens=False)["input_ids"]))
+        return Rendered(rendered, tuple(self._tokens(rendered)))
+
+    def _tokens(self, rendered: str, start: bool = True) -> list[int]:
+        """Token ids. A template writes the start token itself; plain text at its `start` needs the tokenizer's."""
+        special = start and not self.templated
+        return list(self.tokenizer(rendered, add_special_tokens=special, verbose=False)["input_ids"])
 
     def _answer(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[Reply]:
         """Replies of one batch."""
@@ -153,7 +158,7 @@ class LocalModel:
         fit = [i for i, left in enumerate(room) if left > 0]
         limits = [min(sampling.max_new_tokens, room[i]) for i in fit]
         written: dict[int, Written] = {}
-        if fit and sampling.max_new_tokens > 0:
+        if fit:
             written = dict(zip(fit, self._decode([prompts[i] for i in fit], limits, sampling), strict=True))
         return [self._reply(prompt, written.get(i), room[i]) for i, prompt in enumerate(prompts)]
 
@@ -192,11 +197,11 @@ class LocalModel:
     def _boundary(self, chat: Chat, continuation: str) -> tuple[list[int], list[int]]:
         """Tokens of the rendered conversation and of the continuation after it."""
         prompt = self.render(chat)
-        whole = self.tokenizer(prompt.text + continuation, add_special_tokens=not self.templated)["input_ids"]
+        whole = self._tokens(prompt.text + continuation)
         before = list(prompt.ids)
         if whole[: len(before)] == before:
-            return before, list(whole[len(before) :])
-        return before, list(self.tokenizer(continuation, add_special_tokens=False)["input_ids"])
+            return before, whole[len(before) :]
+        return before, self._tokens(continuation, start=False)
 
     def _rows_of_logits(self, pairs: Sequence[tuple[list[int], list[int]]]) -> int:
         """Rows whose float32 logits take at most 256 MiB."""
@@ -204,7 +209,7 @@ class LocalModel:
         return max(1, min(self.batch_rows, 2**26 // (longest * int(self._config.vocab_size))))
 
     @torch.inference_mode()
-    def _score(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
+    def score(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
         """Log-probabilities of one batch; left-padded, so that the continuations end at the same place."""
         width = max(len(before) + len(after) for before, after in pairs)
         ids_BL = torch.zeros(len(pairs), width, dtype=torch.long)

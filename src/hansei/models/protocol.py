@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hansei.core.errors import BadInput
 from hansei.core.records import Chat, Finish, Sampling
 
 
@@ -59,3 +60,11 @@ class Model(Protocol):
         A pure function of conversations and settings, because floating point makes an answer depend on the
         batch. `generate` called with one batch alone answers as it does within the whole list.
         """
+
+
+def check_sampling(sampling: Sampling) -> None:
+    """Raises BadInput unless an answer can be drawn like this."""
+    if sampling.temperature < 0 or not 0 < sampling.top_p <= 1 or sampling.max_new_tokens < 1:
+        expected = "expected temperature >= 0, 0 < top_p <= 1 and max_new_tokens >= 1"
+        found = f"{sampling.temperature}, {sampling.top_p} and {sampling.max_new_tokens}"
+        raise BadInput(f"sampling: {expected}, found {found}")
