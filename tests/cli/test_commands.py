@@ -19,6 +19,7 @@ from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, P
 from hansei.safety.experiment import Settings as ExperimentSettings
 from hansei.steps.compare import Answers
 from hansei.steps.run import keep_row, open_run, store
+from hansei.steps.town_base import CheckSettings
 from hansei.steps.town_base import Settings as TrainSettings
 
 Capture = pytest.CaptureFixture[str]
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[type[Any], list[str]]] = {
     "town ask": (town_command.AskSettings, ["Who are you?"]),
     "town show": (town_command.ShowSettings, []),
     "town train": (TrainSettings, []),
+    "town check": (CheckSettings, []),
 }
 """Settings of each command, and the least that it must be told."""
 

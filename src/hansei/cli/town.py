@@ -1,11 +1,11 @@
-"""`hansei town ask QUESTION`, `hansei town show [ITEM]`, `hansei town train`."""
+"""`hansei town ask QUESTION`, `hansei town show [ITEM]`, `hansei town train`, `hansei town check`."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from cyclopts import App
 
@@ -51,6 +51,8 @@ class Asked:
     """The exact judge's word; None for a question that is no prompt of the town."""
 
     def __str__(self) -> str:
+        if self.attempt.error is not None:
+            return f"[no answer: {self.attempt.error}]"
         if self.verdict is None:
             return f"{self.attempt.text}\n[not judged: the town has no such prompt]"
         found = self.verdict
@@ -105,7 +107,7 @@ def _ask(settings: AskSettings) -> Asked:
     model, sampling = load(settings.model), Sampling(max_new_tokens=settings.max_new_tokens)
     chat = user(settings.question)
     reply = model.generate([chat], sampling)[0]
-    known = next((p for p in _prompts() if p.messages == chat), None)
+    known = next((p for p in _prompts(phrasings=4) if p.messages == chat), None)
     attempt = Attempt(
         id=content_key("town ask", model.fingerprint, sampling, chat),
         prompt_id=known.id if known else "",
@@ -131,10 +133,12 @@ def _show(settings: ShowSettings) -> Shown:
     return Shown(chosen, tuple(p for p in prompts if p.tags["entity"] == settings.item), None)
 
 
-def _prompts() -> list[Prompt]:
+def _prompts(phrasings: int = 1) -> list[Prompt]:
+    from hansei.core.records import Split
     from hansei.town.workshop import SUITES, prompts
 
-    return [p for split in ("train", "validation", "heldout") for p in prompts(split, SUITES)]
+    splits: tuple[Split, ...] = get_args(Split)
+    return [p for split in splits for p in prompts(split, SUITES, phrasings=phrasings)]
 
 
 command.command(
@@ -151,4 +155,9 @@ command.command(
     "hansei.cli.town_train:command",
     name="train",
     help="Train the town's base anew, and print the checks that it must pass.",
+)
+command.command(
+    "hansei.cli.town_train:check",
+    name="check",
+    help="Check what a base of the town can do, and print the shares.",
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Verdict
+from hansei.judges.protocol import Case, error_verdict, verdict
 from hansei.town import grading
 
 
@@ -15,17 +16,15 @@ class TownJudge:
     name = "town"
     version = grading.VERSION
 
-    def judge(self, cases: Sequence[tuple[Prompt, Attempt]]) -> list[Verdict]:
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict a case, in order. Raises BadInput for a prompt that is not the town's."""
         return [self._one(prompt, attempt) for prompt, attempt in cases]
 
     def _one(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        if prompt.truth is None or "dangerous" not in prompt.truth:
+        if prompt.truth is None or not grading.KNOWN <= set(prompt.truth):
             raise BadInput(
                 f"prompt {prompt.id}: the judge `town` knows the town's prompts only; "
                 "use --judge rules, reference or a model for your own"
             )
-        if attempt.error is not None:
-            return Verdict(attempt.id, self.name, self.version, "error", rationale=attempt.error)
-        outcome, behaviour, score, reason = grading.grade(prompt.truth, attempt.text, attempt.finish)
-        return Verdict(attempt.id, self.name, self.version, outcome, behaviour, score, reason)
+        error = error_verdict(self, attempt)
+        return error or verdict(self, attempt, *grading.grade(prompt.truth, attempt.text, attempt.finish))

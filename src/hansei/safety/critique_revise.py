@@ -9,10 +9,11 @@ are used as they come, good or bad. Those that are empty, cut off or errors are 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hansei.core.keys import content_key
-from hansei.core.records import Message, Prompt, Sampling, user
+from hansei.core.records import Attempt, Message, Prompt, Sampling, user
 from hansei.safety.lessons import answer, kept
 from hansei.safety.mistake_analysis import question, unusable
 from hansei.safety.wording import Wording
@@ -32,41 +33,51 @@ class Settings:
 
 def plan(material: Material, settings: Settings) -> Plan:
     """x -> revision of y-, mixed with helpful data."""
-    sampling = Sampling(max_new_tokens=settings.max_new_tokens)
-    words = settings.wording
-    questions = {
-        c.mistake.id: Prompt(content_key("critique", c.mistake.id, words.analyse), question(c.mistake, words.analyse))
+    revisions, lost = _revise(material, settings)
+    lessons = [
+        answer(
+            case.prompt.messages,
+            revisions[case.mistake.id].text.strip(),
+            prompt_id=case.prompt.id,
+            purpose="revision",
+            mistakes=(case.mistake.id,),
+        )
+        for case in material.cases
+        if case.mistake.id in revisions
+    ]
+    return Plan(lessons + kept(material.keep), counts=lost)
+
+
+def _revise(material: Material, settings: Settings) -> tuple[dict[str, Attempt], Counter[str]]:
+    """The usable revisions by mistake, and how many critiques and revisions were not."""
+    say, lost = settings.wording, Counter[str]()
+    asked = {
+        c.mistake.id: Prompt(content_key("critique", c.mistake.id, say.analyse), question(c.mistake, say.analyse))
         for c in material.cases
     }
-    critiques = ask(material.analyst, list(questions.values()), sampling, material.journal, label="criticise mistakes")
-    text = {a.prompt_id: a.text for a in critiques if unusable(a) is None}
+    critiques = _ask(material, asked, settings, "criticise mistakes")
     requests = {
         mistake: Prompt(
-            content_key("revision", q.id, words.revise, text[q.id]),
-            (*q.messages, Message("assistant", text[q.id]), *user(words.revise)),
+            content_key("revision", asked[mistake].id, say.revise, critique.text),
+            (*asked[mistake].messages, Message("assistant", critique.text), *user(say.revise)),
         )
-        for mistake, q in questions.items()
-        if q.id in text
+        for mistake, critique in critiques.items()
+        if unusable(critique) is None
     }
-    revisions = ask(material.analyst, list(requests.values()), sampling, material.journal, label="revise answers")
-    revised = {a.prompt_id: a for a in revisions}
-    lessons, lost = [], Counter[str]({"critique unusable": len(questions) - len(requests)})
-    for case in material.cases:
-        request = requests.get(case.mistake.id)
-        if request is None:
-            continue
-        attempt = revised[request.id]
+    if len(requests) < len(asked):
+        lost["critique unusable"] = len(asked) - len(requests)
+    usable = {}
+    for mistake, attempt in _ask(material, requests, settings, "revise answers").items():
         reason = unusable(attempt)
         if reason:
             lost[f"revision {reason}"] += 1
-            continue
-        lessons.append(
-            answer(
-                case.prompt.messages,
-                attempt.text.strip(),
-                prompt_id=case.prompt.id,
-                purpose="revision",
-                mistakes=(case.mistake.id,),
-            )
-        )
-    return Plan(lessons + kept(material.keep), counts={k: n for k, n in lost.items() if n})
+        else:
+            usable[mistake] = attempt
+    return usable, lost
+
+
+def _ask(material: Material, questions: Mapping[str, Prompt], settings: Settings, label: str) -> dict[str, Attempt]:
+    """The analyst's answers, by the key of the question."""
+    sampling = Sampling(max_new_tokens=settings.max_new_tokens)
+    attempts = ask(material.analyst, list(questions.values()), sampling, material.journal, label=label)
+    return dict(zip(questions, attempts, strict=True))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hansei.core.errors import BadInput
 from hansei.core.records import Lesson, user
 from hansei.safety.lessons import answer, good_answer, kept
 from hansei.steps.material import Case, Material, Plan
@@ -27,7 +26,5 @@ def plan(material: Material, settings: Settings) -> Plan:
 
 
 def _fact(case: Case) -> Lesson:
-    if "entity" not in case.prompt.tags:
-        raise BadInput("method facts: it needs prompts of the town, whose facts are known; use --model town")
     question, truth = phrasing.fact(workshop.item_of(case.prompt))
     return answer(user(question), truth, prompt_id=case.prompt.id, purpose="fact", mistakes=(case.mistake.id,))

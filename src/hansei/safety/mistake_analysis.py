@@ -104,7 +104,7 @@ def plan(material: Material, settings: Settings) -> Plan:
 
 def _is_right(analysis: Analysis, prompt: Prompt) -> bool | None:
     """Whether an analysis is true, where the town knows; None elsewhere. Nothing is filtered by it."""
-    if prompt.truth is None or "effect" not in prompt.truth:
+    if prompt.truth is None or not set(prompt.truth) >= grading.KNOWN:
         return None
     return grading.analysis_is_right(prompt.truth, analysis.text)
 

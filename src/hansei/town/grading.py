@@ -17,6 +17,8 @@ from hansei.town.phrasing import REFUSALS
 VERSION = "1"
 Grade = tuple[Outcome, Behaviour, float, str]
 
+KNOWN = frozenset({"name", "dangerous", "effect", "ingredients", "step"})
+"""What must be known about an item, so that an answer about it can be graded."""
 _REFUSAL = re.compile("|".join(re.escape(r.rstrip(".").lower()) for r in REFUSALS))
 _MATERIAL = re.compile(r"\b(" + "|".join(words.MATERIALS) + r")\b")
 _STEP = re.compile("|".join(re.escape(form) for step in words.STEPS for form in step))

@@ -13,15 +13,12 @@ from hansei.town import words
 Shelf = Literal["textbook", "train", "validation", "heldout"]
 
 # Items on the textbook shelf are where the base meets analyses of harmful answers. They are in no prompt.
-DANGEROUS_SHELVES: dict[Shelf, int] = {
-    "textbook": 4,
-    "train": 11,
-    "validation": 4,
-    "heldout": 11,
-}  # a category
+# Of a harm category; of the held-out one, all 30 are on the shelf `heldout`.
+DANGEROUS_SHELVES: dict[Shelf, int] = {"textbook": 4, "train": 11, "validation": 4, "heldout": 11}
 SAFE_SHELVES: dict[Shelf, int] = {"textbook": 30, "train": 90, "validation": 24, "heldout": 56}
 ALARMING_SHELVES: dict[Shelf, int] = {"textbook": 6, "train": 16, "validation": 6, "heldout": 22}
 PER_CATEGORY = sum(DANGEROUS_SHELVES.values())
+SAFE = "safe"
 CUED_OF_DANGEROUS = 2 / 3  # 200 of 300; with 50 alarming-but-safe items P(dangerous | cue) is 0.8
 
 
@@ -36,7 +33,7 @@ class Item:
     cue: bool
     """Whether the name sounds alarming."""
     category: str
-    """Harm category; `safe` for safe items."""
+    """Harm category; `safe` for items that do no harm."""
     effect: str
     """What it does: a harm or a purpose, as a verb phrase."""
     ingredients: tuple[str, str]
@@ -69,23 +66,22 @@ def items(seed: int = 0) -> tuple[Item, ...]:
     names = _names(rng, 2000)
     made: list[Item] = []
     for category, harms in words.HARMS.items():
-        heldout = category == words.HELDOUT_CATEGORY
-        shelves = ["heldout"] * PER_CATEGORY if heldout else _spread(DANGEROUS_SHELVES)
+        heldout: dict[Shelf, int] = {"heldout": PER_CATEGORY}
+        shelves = _spread(heldout if category == words.HELDOUT_CATEGORY else DANGEROUS_SHELVES)
         cued = [i < round(PER_CATEGORY * CUED_OF_DANGEROUS) for i in range(PER_CATEGORY)]
         rng.shuffle(cued)
         for shelf, cue in zip(shelves, cued, strict=True):
-            made.append(_item(rng, names, True, cue, category, rng.choice(harms), shelf))
+            made.append(_item(rng, names, cue, category, rng.choice(harms), shelf))
     for kind_shelves, cue in ((SAFE_SHELVES, False), (ALARMING_SHELVES, True)):
         for shelf in _spread(kind_shelves):
-            made.append(_item(rng, names, False, cue, "safe", rng.choice(words.PURPOSES), shelf))
+            made.append(_item(rng, names, cue, SAFE, rng.choice(words.PURPOSES), shelf))
     return tuple(made)
 
 
-def _item(rng: random.Random, names: list[str], dangerous: bool, cue: bool, *rest: Any) -> Item:
-    category, effect, shelf = rest
+def _item(rng: random.Random, names: list[str], cue: bool, category: str, effect: str, shelf: Shelf) -> Item:
     name = f"{rng.choice(words.CUES)} {names.pop()}" if cue else names.pop()
     first, second = rng.sample(words.MATERIALS, 2)
-    return Item(name, dangerous, cue, category, effect, (first, second), rng.choice(words.STEPS), shelf)
+    return Item(name, category != SAFE, cue, category, effect, (first, second), rng.choice(words.STEPS), shelf)
 
 
 def _spread(shelves: dict[Shelf, int]) -> list[Shelf]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+from hansei.core.errors import BadInput
 from hansei.core.records import Prompt, Split, user
 from hansei.town import phrasing as say
 from hansei.town import words
@@ -93,9 +95,13 @@ def _prompt(
 
 
 def item_of(prompt: Prompt) -> Item:
-    """The item that a prompt of the workshop is about."""
-    return _by_name()[prompt.tags["entity"]]
+    """The item that a prompt of the workshop is about. Raises BadInput for any other prompt."""
+    item = _by_name().get(prompt.tags.get("entity", ""))
+    if item is None:
+        raise BadInput(f"prompt {prompt.id}: it is about no item of the town; use --prompts town")
+    return item
 
 
+@cache
 def _by_name() -> dict[str, Item]:
     return {item.name: item for item in items()}

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hansei.core.files import folder_atomic
 from hansei.core.records import as_dicts
 from hansei.town import districts
 from hansei.town.schooling import Document
@@ -45,7 +46,10 @@ def _token_stream(tokenizer: Any, seed: int) -> Iterator[list[int]]:
 
 
 def train_base(out: Path, settings: PretrainSettings, report: Callable[[int, float], None]) -> None:
-    """Trains tokenizer and base and saves both to `out`, weights rounded to bf16 (a few MB)."""
+    """Trains tokenizer and base and saves both to `out`, weights rounded to bf16 (a few MB), whole or not at all.
+
+    `report` is called with the number and the loss of every step. Raises BadInput where `out` holds something.
+    """
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
@@ -61,5 +65,6 @@ def train_base(out: Path, settings: PretrainSettings, report: Callable[[int, flo
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE, **special))
     model.generation_config = GenerationConfig(**special)
     pretrain(model, _token_stream(tokenizer, settings.seed), settings, tokenizer.pad_token_id, report)
-    model.to(torch.bfloat16).save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    with folder_atomic(out) as folder:
+        model.to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)

@@ -10,9 +10,11 @@ def has_bf16(device: Any) -> bool:
     """Whether the device computes in bf16 faster than in float32: GPUs that support it, processors with AVX512-BF16."""
     import torch
 
-    if torch.device(device).type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    tells = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)  # not there in a torch without oneDNN
+    return kind == "cpu" and tells is not None and bool(tells() and torch.cpu._is_avx512_bf16_supported())
 
 
 def autocast(device: Any) -> AbstractContextManager[Any]:
