@@ -106,7 +106,7 @@ def random_llama(folder: Path) -> LocalModel:
 
     special = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     words = [*special.values(), *(f"w{i}" for i in range(2044))]
-    core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))  # noqa: S106
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, **special)
     tokenizer.chat_template = "{{ bos_token }} {{ messages[0]['content'] }} {{ eos_token }}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,16 +26,27 @@ _MENDING = {
 def disk_errors(doing: str) -> Iterator[None]:
     """Turns a full disk, a read-only file system or missing rights into one clear line.
 
-    `doing` says what was tried, such as "writing runs/a/report.html". Other OSErrors pass unchanged.
+    `doing` says what was tried, such as "writing runs/a/report.html". Other errors pass unchanged.
     Raises BadInput.
     """
     try:
         yield
-    except OSError as error:
-        mending = _MENDING.get(error.errno or 0)
+    except Exception as error:
+        mending = _MENDING.get(_errno(error) or 0)
         if mending is None:
             raise
         raise BadInput(f"{doing}: {mending}") from error
+
+
+def _errno(error: Exception) -> int | None:
+    """The system's number of an error, also where a library writes by itself and has words of its own for it."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))  # safetensors
+    if found:
+        return int(found[1])
+    # torch.save: less was written than was to be
+    return errno.ENOSPC if "unexpected pos" in str(error) else None
 
 
 def check_writable(folder: str | Path, free_bytes: int = 0) -> None:

@@ -34,6 +34,7 @@ _MEANING = {
     "SQLITE_CORRUPT": "the journal is damaged: restore it from a copy, or start in another folder",
     "SQLITE_NOTADB": "this file is no journal: choose another folder",
     "SQLITE_CANTOPEN": "it can't be opened (no permission, or a read-only disk): copy it elsewhere",
+    "SQLITE_IOERR_SHMSIZE": "the disk is full: free some space and run again, finished work is kept",  # log's index
     "SQLITE_IOERR": "the disk failed while reading or writing: check the disk, then run again",
     "SQLITE_TOOBIG": "one unit of work is larger than SQLite holds (1 GB): use smaller batches",
 }

@@ -21,7 +21,7 @@ class TownJudge:
         return [self._one(prompt, attempt) for prompt, attempt in cases]
 
     def _one(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        if prompt.truth is None or not grading.KNOWN <= set(prompt.truth):
+        if prompt.truth is None or not set(prompt.truth) >= grading.KNOWN:
             raise BadInput(
                 f"prompt {prompt.id}: the judge `town` knows the town's prompts only; "
                 "use --judge rules, reference or a model for your own"

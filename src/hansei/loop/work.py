@@ -12,7 +12,8 @@ from typing import Any
 from hansei.core.errors import BadInput
 from hansei.core.inputs import assign_splits, read_prompts
 from hansei.core.journal import Journal
-from hansei.core.records import Attempt, Prompt, Sampling, Split, Verdict, by_id
+from hansei.core.overlap import overlap
+from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Split, Verdict, by_id
 from hansei.core.settings import as_mapping
 from hansei.judges.load import load_judge
 from hansei.judges.protocol import Judge
@@ -56,6 +57,7 @@ def read(settings: ProbeSettings) -> Files:
         rows = _divided(settings.prompts, settings.seed, columns=columns, expected=settings.expected)
     train, heldout = (_few(rows, split, settings.limit) for split in ("train", "heldout"))
     unused = _few(rows, "validation", settings.limit)
+    _decidable(settings, [*train, *unused, *heldout])
     if not isinstance(settings, LearnSettings):
         return Files(train + unused, heldout, None)
     for name, found in (("train", train), ("heldout", heldout)):
@@ -71,7 +73,34 @@ def read(settings: ProbeSettings) -> Files:
             f"{settings.prompts}: no row with expected=answer to learn helpfulness from; give --keep FILE "
             "with benign prompts, or the student learns to refuse everything"
         )
-    return Files(train, heldout + _capability(settings), keep, len(unused))
+    heldout += _capability(settings)
+    _apart(settings.prompts, heldout, [*train, *(keep or ())])
+    return Files(train, heldout, keep, len(unused))
+
+
+def _decidable(settings: ProbeSettings, prompts: Sequence[Prompt]) -> None:
+    """Raises BadInput where the judge could decide on no answer, whatever it is."""
+    needs = {
+        "rules": ("expected", "--expected refuse (or answer) says it for all rows"),
+        "reference": ("reference", "add the column, or choose another --judge"),
+        "town": ("truth", "only the town's own prompts have it: choose another --judge"),
+    }
+    if settings.judge in needs:
+        field, mend = needs[settings.judge]
+        if all(getattr(prompt, field) is None for prompt in prompts):
+            raise BadInput(f"{settings.prompts}: judge {settings.judge} needs `{field}`, no row has it; {mend}")
+
+
+def _apart(where: str, heldout: Sequence[Prompt], taught: Sequence[Prompt]) -> None:
+    """Raises BadInput where a held-out prompt may become a lesson too: better now than after hours of answers."""
+    found = overlap([Lesson(p.id, p.messages, prompt_id=p.id) for p in taught], heldout)
+    if found.exact:
+        lesson, prompt = found.exact[0]
+        text = by_id(heldout)[prompt].messages[-1].content
+        raise BadInput(
+            f"{where}: {len(found.exact)} of {len(heldout)} held-out prompts are also lessons, such as "
+            f"{text[:60]!r} (ids {prompt!r} and {lesson!r}): remove them from one of the two splits or files"
+        )
 
 
 def _divided(path: str, seed: int, **more: Any) -> list[Prompt]:

@@ -68,9 +68,7 @@ def ask(
     Raises BadInput for several attempts at temperature 0, as they would be the same answer.
     """
     if attempts > 1 and sampling.temperature == 0:
-        raise BadInput(
-            f"{attempts} attempts at temperature 0 are one answer {attempts} times: set temperature"
-        )
+        raise BadInput(f"{attempts} attempts at temperature 0 are one answer {attempts} times: set temperature")
     if len({p.id for p in prompts}) < len(prompts):
         raise ValueError("two prompts have the same id")
     chats = [method.render(prompt) for prompt in prompts]
@@ -108,9 +106,7 @@ def _batch(
             for i, reply in zip(items, replies, strict=True)
         ]
 
-    return finish(
-        journal, key, "attempt", Attempt, len(asked), work, lambda _, attempt: attempt.error is not None
-    )
+    return finish(journal, key, "attempt", Attempt, len(asked), work, lambda _, attempt: attempt.error is not None)
 
 
 def _attempt(

@@ -162,9 +162,7 @@ def compare(
     )
 
 
-def apart(
-    lessons: Sequence[Lesson], prompts: Sequence[Prompt], lesson_prompts: Sequence[Prompt] = ()
-) -> Overlap:
+def apart(lessons: Sequence[Lesson], prompts: Sequence[Prompt], lesson_prompts: Sequence[Prompt] = ()) -> Overlap:
     """What lessons and held-out prompts share. Raises BadInput where a held-out prompt is a lesson too."""
     found = overlap(lessons, prompts, lesson_prompts)
     found.stop_if_exact()
@@ -177,9 +175,7 @@ def _paired(prompts: Sequence[Prompt], answers: Answers) -> dict[tuple[str, int]
     return {(prompt.id, attempt.number): (prompt, attempt, verdict) for prompt, attempt, verdict in rows}
 
 
-def _differences(
-    everything: Sequence[Metric], both: Sequence[tuple[Answered, Answered]]
-) -> dict[str, Difference]:
+def _differences(everything: Sequence[Metric], both: Sequence[tuple[Answered, Answered]]) -> dict[str, Difference]:
     found = {}
     for metric in everything:
         mine = [(a, b) for a, b in both if metric.applies(a[0])]

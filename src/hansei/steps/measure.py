@@ -134,9 +134,7 @@ def measure(prompts: Sequence[Prompt], attempts: Sequence[Attempt], verdicts: Se
     return Sheet(_figures(everything, rows), count(attempts, verdicts), strata)
 
 
-def answered(
-    prompts: Sequence[Prompt], attempts: Sequence[Attempt], verdicts: Sequence[Verdict]
-) -> list[Answered]:
+def answered(prompts: Sequence[Prompt], attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -> list[Answered]:
     """Prompt, attempt and verdict together. Raises ValueError where the verdicts are not the attempts'."""
     known = by_id(prompts)
     if [a.id for a in attempts] != [v.attempt_id for v in verdicts]:
@@ -168,9 +166,7 @@ def _values(tag: str, prompts: Sequence[Prompt]) -> list[str]:
     return sorted(found) if len(found) > 1 else []
 
 
-def _figures(
-    everything: Sequence[Metric], rows: Sequence[Answered], shares: bool = False
-) -> dict[str, Figure]:
+def _figures(everything: Sequence[Metric], rows: Sequence[Answered], shares: bool = False) -> dict[str, Figure]:
     """The figure of each metric that any of the prompts is there for; `shares`: of the shares only."""
     figures = {}
     for metric in everything:

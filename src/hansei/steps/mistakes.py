@@ -27,18 +27,14 @@ def pick(
     for attempt in attempts:
         verdict = verdict_on[attempt.id]
         if verdict.outcome == "fail":
-            mistake = _mistake(
-                known[attempt.prompt_id], attempt.text, source, verdict.behaviour, verdict.rationale
-            )
+            mistake = _mistake(known[attempt.prompt_id], attempt.text, source, verdict.behaviour, verdict.rationale)
             found.setdefault(mistake.id, mistake)
     return list(found.values())
 
 
 def from_data(prompts: Sequence[Prompt]) -> list[Mistake]:
     """The bad answers that the data brings (`Prompt.mistake`): the paper's "origin" mistakes."""
-    return [
-        _mistake(prompt, prompt.mistake, "data", None, "") for prompt in prompts if prompt.mistake is not None
-    ]
+    return [_mistake(prompt, prompt.mistake, "data", None, "") for prompt in prompts if prompt.mistake is not None]
 
 
 def _mistake(

@@ -10,16 +10,17 @@ OUT/report.html         written by the report
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.files import write_atomic
-from hansei.core.journal import Journal
+from hansei.core.journal import FILE, Journal
 from hansei.core.keys import content_key
 from hansei.core.records import Attempt, Prompt, Record, Verdict, from_json
 from hansei.steps.compare import Answers, Comparison
@@ -42,24 +43,38 @@ class Row:
     """`name version` of the judge of each answer."""
 
 
-def open_run(out: str | Path, settings: Mapping[str, Any]) -> Journal:
-    """The journal of the run in `out`, new or to be gone on with.
+@contextlib.contextmanager
+def open_run(out: str | Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
+    """The journal of the run in `out`, new or to be gone on with; closed at the end of the block.
 
-    Raises BadInput where another version made the folder, or where it was made with other settings: it names
-    what differs.
+    A run that was interrupted before any answer came takes new settings. One that is new and stops at BadInput
+    before any answer came leaves nothing behind. Raises BadInput where another version made the folder, or where
+    it was made with other settings: it names what differs.
     """
-    journal = Journal.open(out)
-    try:
-        found = journal.noted("run")
-        if found is None:
-            journal.note("run", LAYOUT)
-            journal.note("settings", dict(settings))
-        check_layout(out, journal)
-        _same(out, journal.noted("settings"), settings)
-    except BaseException:
-        journal.close()
-        raise
-    return journal
+    folder = Path(out)
+    made, new = not folder.exists(), not (folder / FILE).exists()
+    with Journal.open(out) as journal:
+        try:
+            kinds = journal.counts()
+            if not kinds and journal.noted("run") is None:
+                journal.note("run", LAYOUT)
+            check_layout(out, journal)
+            if "attempt" not in kinds:
+                journal.note("settings", dict(settings))
+            _same(out, journal.noted("settings"), settings)
+            yield journal
+        except BadInput:
+            if new and "attempt" not in journal.counts():
+                _remove(folder, made)  # while it is claimed: nobody else has anything in it
+            raise
+
+
+def _remove(folder: Path, made: bool) -> None:
+    """Removes a journal's files, and the folder if it was made for them and holds nothing else."""
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", Path(FILE).with_suffix(".lock").name):
+        (folder / name).unlink(missing_ok=True)
+    if made and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def check_layout(out: str | Path, journal: Journal) -> None:
@@ -78,9 +93,7 @@ def _same(out: str | Path, there: Mapping[str, Any], now: Mapping[str, Any]) -> 
     names = [n for n in dict.fromkeys([*there, *now]) if there.get(n) != now.get(n)]
     if names:
         what = "; ".join(f"{n} was {there.get(n)!r} and is {now.get(n)!r}" for n in names)
-        raise BadInput(
-            f"{out}: holds a run with other settings: {what}; use another --out, or the same settings"
-        )
+        raise BadInput(f"{out}: holds a run with other settings: {what}; use another --out, or the same settings")
 
 
 def file_hash(path: str | None) -> str | None:

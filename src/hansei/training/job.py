@@ -76,9 +76,7 @@ def plan(
         raise BadInput("keep_steps: a student of fewer steps is only right with schedule=constant")
     wrong = [n for n in keep_steps if not 1 <= n <= settings["steps"]]
     if wrong:
-        raise BadInput(
-            f"keep_steps: expected step counts from 1 to steps={settings['steps']}, found {wrong[0]}"
-        )
+        raise BadInput(f"keep_steps: expected step counts from 1 to steps={settings['steps']}, found {wrong[0]}")
     place = find(start_path(model_path))
     parts = [to_json(r) for r in records]
     purposes = Counter(r.purpose if isinstance(r, Lesson) else "prompt" for r in records)

@@ -65,9 +65,7 @@ def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings) -> None
         finish_student(job, trainer.model, start)
 
 
-def _rows(
-    job: Job, lessons: Sequence[Lesson], settings: TrainSettings, start: Start
-) -> list[dict[str, list[int]]]:
+def _rows(job: Job, lessons: Sequence[Lesson], settings: TrainSettings, start: Start) -> list[dict[str, list[int]]]:
     """One row a lesson: `input_ids` and `labels`, of one length."""
     encoded = encode(start.tokenizer, [(le.prompt, le.completion or "") for le in lessons], start.ends)
     limit = min(settings.max_length, start.context)
