@@ -138,7 +138,7 @@ JSONL_DEFECTS = {
         GOOD + '{"text": "x"}',
         r"line 2: a column 'prompt' or 'messages' was expected, found 'text'",
     ),
-    "a name in capitals": ('{"Prompt": "x"}', r'columns=\{"prompt": "Prompt"\}'),
+    "a name in capitals": ('{"Prompt": "x"}', "--prompt-column 'Prompt'"),
     "empty prompt": (GOOD + '{"prompt": "  "}', r"line 2: a text in 'prompt' or 'messages' was expected"),
     "null prompt": (GOOD + '{"prompt": null}', r"line 2: a text in 'prompt' or 'messages' was expected"),
     "prompt is a number": (GOOD + '{"prompt": 5}', r"line 2: a text or a list of messages .* found 5"),

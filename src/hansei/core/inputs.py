@@ -151,10 +151,7 @@ def _prompt(row: Row, names: Mapping[str, str], expected: Expected | Mapping[str
 def _messages(row: Row, names: Mapping[str, str]) -> Chat:
     prompt, messages = _value(row, names, "prompt"), _value(row, names, "messages")
     if prompt is not None and messages is not None:
-        raise BadInput(
-            f"{row.where}: `prompt` or `messages` was expected, found both: "
-            'name the one to use, such as columns={"prompt": "prompt"}'
-        )
+        raise BadInput(f"{row.where}: `prompt` or `messages` was expected, found both: remove one of the two columns")
     if prompt is None and messages is None:
         raise _no_prompt(row, names)
     if isinstance(prompt, str):
@@ -174,7 +171,7 @@ def _no_prompt(row: Row, names: Mapping[str, str]) -> BadInput:
     example = near[guess[0]] if guess else next((n for n, v in row.values.items() if isinstance(v, str)), "...")
     return BadInput(
         f"{row.where}: a column {text} was expected, found {_listed(row.values)}: add it (in CSV as a header "
-        f'line), or name the column, such as columns={{"prompt": "{example:.40}"}}'
+        f"line), or name the one that holds the request (--prompt-column {example!r:.40})"
     )
 
 

@@ -35,7 +35,10 @@ def load_judge(
     from hansei.judges.model_judge import ModelJudge
     from hansei.models.load import load
 
-    model = load(name, base_url=base_url, device=device, dtype=dtype, device_map=device_map)
+    try:
+        model = load(name, base_url=base_url, device=device, dtype=dtype, device_map=device_map)
+    except BadInput as error:
+        raise BadInput(f"judge {error} (judges without a model are rules, reference and town)") from error
     return ModelJudge(model, mode=mode or "binary", threshold=threshold)
 
 

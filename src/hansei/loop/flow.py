@@ -105,24 +105,23 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
     settings, files, models or folder that can't be worked with, and where lessons are held-out prompts too.
     """
     started = time.perf_counter()
-    for method in _methods(settings).values():
-        if method not in METHODS:
-            raise BadInput(f"method {method!r}: expected one of {', '.join(METHODS)}")
-    _training(settings)
+    _check(settings)
     files = read(settings)
     if settings.dry_run:
         return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
     elsewhere = settings.model.startswith(ENDPOINT)
-    if elsewhere:
-        say(
-            f"{settings.model} can't be taught from here: its lessons are written to {settings.out}/lessons. "
-            "Train on them where the model is, serve the student, and `hansei compare` measures it."
-        )
     with run.open_run(settings.out, identity(settings)) as journal:
         run.store(journal, "prompt", [*files.train, *files.proof])
-        by = judge_of(settings)
+        by, model = judge_of(settings), model_of(settings.model, settings.base_url, settings)
+        analyst = model_of(settings.analyst, settings.analyst_base_url, settings) if settings.analyst else model
+        if elsewhere:
+            say(
+                f"{settings.model} can't be taught from here: its lessons are written to {settings.out}/lessons. "
+                "Train on them where the model is, serve the student, and `hansei compare` measures it."
+            )
+        found = _find(settings, files, model, analyst, by, journal)
         # The model is let go of before training, which loads it again: big models don't fit twice.
-        found = _find(settings, files, by, journal)
+        del model, analyst
         release()
         remarks: list[str] = []
         student = None
@@ -162,6 +161,16 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
     return Learned(comparison, student, found.counts, settings.out, tuple(remarks), seconds)
 
 
+def _check(settings: LearnSettings) -> None:
+    """Raises BadInput at settings that can't work, before anything is read."""
+    for name, method in (("method", settings.method), ("baseline", settings.baseline or settings.method)):
+        if method not in METHODS:
+            raise BadInput(f"{name} {method!r}: expected one of {', '.join(METHODS)}")
+    if settings.analyst_base_url and not settings.analyst:
+        raise BadInput("analyst_base_url: is the address of an analyst, and none is named: give --analyst openai:NAME")
+    _training(settings)
+
+
 def probe(settings: ProbeSettings, say: Say = tell) -> Learned:
     """Asks the model every prompt, judges the answers and counts. Raises BadInput as `learn` does."""
     started = time.perf_counter()
@@ -187,9 +196,8 @@ def probe(settings: ProbeSettings, say: Say = tell) -> Learned:
     return Learned(comparison, None, counts, settings.out, seconds=time.perf_counter() - started)
 
 
-def _find(settings: LearnSettings, files: Files, by: Judge, journal: Journal) -> _Found:
+def _find(settings: LearnSettings, files: Files, model: Model, analyst: Model, by: Judge, journal: Journal) -> _Found:
     """First half: ask, judge, pick, find good answers, write lessons."""
-    model = model_of(settings.model, settings.base_url, settings)
     wording = _wording(settings)
     rows = {
         name: answer(model, files.proof, settings, by, journal, row=name, method=method)
@@ -210,7 +218,7 @@ def _find(settings: LearnSettings, files: Files, by: Judge, journal: Journal) ->
         counts["validation prompts, not used"] = files.unused
     if not mistakes:
         return _Found(model.fingerprint, rows, {}, dict(counts))
-    material, more = _material(settings, files, model, by, mistakes, (attempts, verdicts), wording, journal)
+    material, more = _material(settings, files, model, analyst, by, mistakes, (attempts, verdicts), wording, journal)
     plans = {row: _plan(method, material, settings, wording) for row, method in _methods(settings).items()}
     plan = plans["after"]
     run.store(journal, "analysis", list(plan.analyses))
@@ -262,6 +270,7 @@ def _material(
     settings: LearnSettings,
     files: Files,
     model: Model,
+    analyst: Model,
     by: Judge,
     mistakes: Sequence[Mistake],
     first: tuple[Sequence[Attempt], Sequence[Verdict]],
@@ -269,9 +278,6 @@ def _material(
     journal: Journal,
 ) -> tuple[Material, Counter[str]]:
     """Mistakes with good answers, and what to keep. `first`: the answers to the training prompts, judged."""
-    analyst = model
-    if settings.analyst:
-        analyst = model_of(settings.analyst, settings.analyst_base_url, settings)
     sampling = sampling_of(settings)
     words = {"reminder": wording.reminder, "revise": wording.revise}
     cases, counts = good_answers(files.train, mistakes, model, analyst, by, sampling, journal, **words)

@@ -52,8 +52,11 @@ def open_run(out: str | Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
     it was made with other settings: it names what differs.
     """
     folder = Path(out)
-    made, new = not folder.exists(), not (folder / FILE).exists()
-    with Journal.open(out) as journal:
+    new = not (folder / FILE).exists()
+    with contextlib.ExitStack() as stack:
+        if not folder.exists():
+            stack.callback(_remove_empty, folder)
+        journal = stack.enter_context(Journal.open(out))
         try:
             kinds = journal.counts()
             if not kinds and journal.noted("run") is None:
@@ -65,15 +68,13 @@ def open_run(out: str | Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
             yield journal
         except BadInput:
             if new and "attempt" not in journal.counts():
-                _remove(folder, made)  # while it is claimed: nobody else has anything in it
+                for file in folder.glob(f"{Path(FILE).stem}.*"):  # still claimed: nobody else is writing to them
+                    file.unlink(missing_ok=True)
             raise
 
 
-def _remove(folder: Path, made: bool) -> None:
-    """Removes a journal's files, and the folder if it was made for them and holds nothing else."""
-    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", Path(FILE).with_suffix(".lock").name):
-        (folder / name).unlink(missing_ok=True)
-    if made and not any(folder.iterdir()):
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
 
