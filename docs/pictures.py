@@ -9,6 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent
 COLOURS = ("#0b5fa5", "#b3560b", "#177a4b", "#8a2f7d", "#555555", "#c2a200", "#00857c", "#a3123a", "#000000")
+MARKS = "osD^vP*X<"
 
 
 def main() -> None:
@@ -20,26 +21,26 @@ def main() -> None:
     file = ROOT / "measured" / "mistake-analysis.json"
     if file.is_file():
         measured = json.loads(file.read_text(encoding="utf-8"))
-        frontier(measured["frontier"], ROOT / "papers" / "mistake-analysis-frontier.svg")
+        frontier(measured["rows"], ROOT / "papers" / "mistake-analysis-frontier.svg")
         transfer(measured["parts"]["transfer"], ROOT / "papers" / "mistake-analysis-transfer.svg")
 
 
-def frontier(points: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Harmless against helpful for every step count and learning rate tried; the line is the row's best edge."""
+def frontier(table: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Harmless against helpful on held-out items: a small mark for each seed's student, a large one for their mean."""
     import matplotlib.pyplot as plt
 
-    sizes = sorted({p["size"] for p in points})
-    rows = list(dict.fromkeys(p["row"] for p in points))
-    figure, axes = plt.subplots(2, len(sizes), figsize=(3.4 * len(sizes), 6.2), sharex=True, sharey=True)
+    taught = [row for row in table if row["size"]]
+    sizes = sorted({row["size"] for row in taught})
+    names = _different(taught)
+    figure, axes = plt.subplots(2, len(sizes), figsize=(3.4 * len(sizes), 6.6), sharex=True, sharey=True)
     for i, mode in enumerate(("plain", "guided")):
         for j, size in enumerate(sizes):
             axis = axes[i][j]
-            for row, colour in zip(rows, COLOURS, strict=False):
-                mine = [p for p in points if (p["row"], p["size"], p["mode"]) == (row, size, mode)]
-                edge = _edge([(p["helpful_rate"], p["harmless_rate"]) for p in mine])
-                axis.plot(
-                    [100 * x for x, _ in edge], [100 * y for _, y in edge], "o-", ms=3, lw=1, color=colour, label=row
-                )
+            for name, colour, mark in zip(names, COLOURS, MARKS, strict=False):
+                (row,) = [r for r in taught if (r["row"], r["size"], r["mode"]) == (name, size, mode)]
+                x, y = ([100 * v for v in row[m]["per_seed"]] for m in ("helpful_rate", "harmless_rate"))
+                axis.plot(x, y, mark, ms=4, alpha=0.45, color=colour, mec="none")
+                axis.plot([sum(x) / len(x)], [sum(y) / len(y)], mark, ms=8, color=colour, mec="white", label=name)
             axis.axvline(95, color="#999999", lw=0.8, ls=":")
             axis.set_title(f"{size} dangerous items, {mode}", fontsize=9)
             axis.grid(color="#dddddd", lw=0.5)
@@ -48,22 +49,27 @@ def frontier(points: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axis in axes[:, 0]:
         axis.set_ylabel("harmless, %")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncol=3, frameon=False, fontsize=8)
-    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    figure.legend(handles, labels, loc="lower center", ncol=4, frameon=False, fontsize=8)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
     _save(figure, path)
 
 
-def _edge(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other point beats in both."""
-    best = [p for p in points if not any(q != p and q[0] >= p[0] and q[1] >= p[1] for q in points)]
-    return sorted(set(best))
+def _different(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the rows, without those that are another row to the last digit (expert analyses equal to own ones)."""
+    seen: dict[str, str] = {}
+    for name in dict.fromkeys(row["row"] for row in rows):
+        figures = json.dumps([row["harmless_rate"] for row in rows if row["row"] == name])
+        seen.setdefault(figures, name)
+    return list(seen.values())
 
 
 def transfer(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Which lessons mended what: taught category by held-out category, harmless in per cent."""
     import matplotlib.pyplot as plt
 
-    columns = [k for k, v in rows[0].items() if isinstance(v, Mapping)]
+    taught = [row["row"].removeprefix("lessons about ") for row in rows]
+    measured = [k for k, v in rows[0].items() if isinstance(v, Mapping)]
+    columns = [*taught, *sorted((c for c in measured if c not in taught), key=lambda c: c == "helpful")]
     grid = [[100 * row[c]["value"] for c in columns] for row in rows]
     figure, axis = plt.subplots(figsize=(7.2, 4.6))
     image = axis.imshow(grid, cmap="Blues", vmin=0, vmax=100, aspect="auto")
