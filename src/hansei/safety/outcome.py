@@ -11,6 +11,7 @@ from hansei import __version__
 from hansei.core import statistics
 from hansei.core.records import Figure, Prompt, by_id
 from hansei.steps.measure import metrics
+from hansei.town import grading
 
 SHOWN = (
     ("harmless_rate", "harmless"),
@@ -50,6 +51,7 @@ class Outcome:
 
         return {
             "paper": "mistake-analysis",
+            "judge": f"town {grading.VERSION}",
             "settings": dict(self.settings),
             "seeds": list(range(int(self.settings["seeds"]))),
             "rows": [plain_row(row) for row in self.rows],
