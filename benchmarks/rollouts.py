@@ -3,7 +3,8 @@
 Both sides have the same weights, precision, stop tokens, prompts and process; runs alternate, and the ratio is
 the median over the pairs of runs. Both start from conversations and end with text.
 
-    python benchmarks/rollouts.py                       # the town, or a random Llama where it is not built
+    python benchmarks/rollouts.py                       # the town and its prompts
+    python benchmarks/rollouts.py --model random        # random weights, answers of random lengths
     python benchmarks/rollouts.py --model PATH_OR_NAME --prompts 500 --new 64
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 
 import torch
 
-from hansei.core.records import Chat, Sampling, as_dicts, user
+from hansei.core.records import Chat, Sampling, Split, as_dicts, user
 from hansei.models.load import load
 from hansei.models.local import LocalModel
 
@@ -81,12 +82,13 @@ def compare(model: LocalModel, chats: list[Chat], new: int, runs: int) -> dict[s
 
 
 def town_chats(count: int) -> list[Chat]:
-    """The town's prompts, each split and suite, shuffled."""
-    from hansei.town import workshop
+    """The town's prompts of every split and suite, shuffled."""
+    from hansei.town.workshop import SUITES, prompts
 
-    chats = [prompt.messages for prompt in workshop.prompts()]
+    splits: tuple[Split, ...] = ("train", "validation", "heldout")
+    chats = [prompt.messages for split in splits for prompt in prompts(split, SUITES)]
     random.Random(0).shuffle(chats)
-    return (chats * (count // len(chats) + 1))[:count]
+    return chats[:count]
 
 
 def random_chats(count: int) -> list[Chat]:

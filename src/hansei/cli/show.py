@@ -17,9 +17,12 @@ class ShowSettings:
 
 
 def _show(settings: ShowSettings) -> Reported:
-    from hansei.loop import CompareSettings, compare_runs
+    from hansei.core.journal import Journal
+    from hansei.loop.stored import comparison_of, load_run
 
-    return with_report(compare_runs(CompareSettings(what=(settings.run,))), settings.run, measured=True)
+    with Journal.open(settings.run, read_only=True) as journal:
+        comparison = comparison_of(load_run(settings.run, journal))
+    return with_report(comparison, settings.run, measured=True)
 
 
 command = command_of(ShowSettings, _show, positional=["run"])

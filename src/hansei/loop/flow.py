@@ -21,6 +21,7 @@ from hansei.core.records import Attempt, Mistake, Student, Verdict
 from hansei.judges.protocol import Judge
 from hansei.loop.settings import METHODS, LearnSettings, ProbeSettings
 from hansei.loop.work import (
+    TOWN,
     Files,
     answer,
     estimate,
@@ -166,6 +167,10 @@ def _check(settings: LearnSettings) -> None:
     for name, method in (("method", settings.method), ("baseline", settings.baseline or settings.method)):
         if method not in METHODS:
             raise BadInput(f"{name} {method!r}: expected one of {', '.join(METHODS)}")
+        if method == "facts" and settings.prompts != TOWN:
+            raise BadInput(f"{name} facts: teaches what the town knows of its items, it goes with --prompts town only")
+    if Path(settings.out).resolve() == Path(settings.model).resolve():
+        raise BadInput(f"{settings.out}: is the model's own folder: name another --out")
     if settings.analyst_base_url and not settings.analyst:
         raise BadInput("analyst_base_url: is the address of an analyst, and none is named: give --analyst openai:NAME")
     _training(settings)
@@ -334,6 +339,7 @@ def _training(settings: LearnSettings) -> TrainSettings:
         max_length=settings.max_length,
         too_long="drop",  # counted: hours of answers are not thrown away for one long lesson
         device="cpu" if settings.device == "cpu" else "auto",
+        packing=settings.packing,
         save_every=max(1, settings.steps // 4),
     )
 

@@ -99,6 +99,9 @@ class LearnSettings(ProbeSettings):
     """Lessons a step."""
     max_length: int = 2048
     """Longest lesson in tokens (at most the model's context); longer ones are left out and counted."""
+    packing: bool = False
+    """SFT: put the lessons of a step end to end, so that less is computed for padding. The loss is the same up to
+    rounding; for models with PyTorch's attention (sdpa)."""
 
 
 @dataclass(frozen=True, kw_only=True)

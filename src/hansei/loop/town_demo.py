@@ -23,6 +23,7 @@ def demo(settings: DemoSettings, say: Say = tell) -> Learned:
             steps=settings.steps,
             learning_rate=settings.learning_rate,
             max_new_tokens=48,
+            packing=True,
             device="cpu",
         ),
         say,

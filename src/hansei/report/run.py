@@ -9,7 +9,7 @@ from pathlib import Path
 from hansei import __version__
 from hansei.core.journal import Journal
 from hansei.core.records import Analysis, Attempt, Lesson, Mistake, Verdict
-from hansei.loop.stored import Stored, comparison_of, load_run, open_stored
+from hansei.loop.stored import Stored, comparison_of, load_run
 from hansei.report.html import write_report
 from hansei.report.page import (
     Difference,
@@ -34,7 +34,7 @@ DROPPED = ("dropped", "analysis", "critique", "revision", "too long", "not used"
 
 def report_of_run(folder: str | Path) -> Path:
     """Writes the page of a run into its folder. Raises BadInput where the folder holds no finished run."""
-    with open_stored(str(folder)) as journal:
+    with Journal.open(folder, read_only=True) as journal:
         page = page_of_run(folder, journal)
     return write_report(page, Path(folder) / REPORT)
 
