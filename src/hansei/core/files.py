@@ -20,6 +20,8 @@ _MENDING = {
     errno.EPERM: "not permitted: choose another folder, or change its rights",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
 }
+_SHORT = ("unexpected pos", "iostream error")
+"""What torch.save says where the disk takes less than was to be written."""
 
 
 @contextlib.contextmanager
@@ -45,8 +47,7 @@ def _errno(error: Exception) -> int | None:
     found = re.search(r"\(os error (\d+)\)", str(error))  # safetensors
     if found:
         return int(found[1])
-    # torch.save: less was written than was to be
-    return errno.ENOSPC if "unexpected pos" in str(error) else None
+    return errno.ENOSPC if any(words in str(error) for words in _SHORT) else None
 
 
 def check_writable(folder: str | Path, free_bytes: int = 0) -> None:
