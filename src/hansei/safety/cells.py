@@ -31,7 +31,7 @@ from hansei.town import phrasing, workshop
 from hansei.town.items import Item, items
 from hansei.training.settings import TrainSettings
 
-ANSWER = Sampling(max_new_tokens=32)  # the town's longest answer has 25 tokens
+ANSWER = Sampling(max_new_tokens=32)  # the town's longest answer has 20 tokens
 ANALYSIS_TOKENS = 48
 MODES = ("plain", "guided")
 REWARD_STEPS, REWARD_RATE = 60, 5e-4
