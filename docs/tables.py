@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,12 @@ def table(measured: Mapping[str, Any], columns: Sequence[str] = (), where: Mappi
     if not rows:
         raise SystemExit(f"hansei: {measured.get('paper')}: no row has {where}")
     names = columns or list(dict.fromkeys(k for row in rows for k, v in row.items() if _is_figure(v)))
+    numbers = NUMBERS | set(measured.get("numbers", ()))
     head = ["", *(LABELS.get(name, name.replace("_", " ")) for name in names)]
     lines = [
         head,
         ["---"] * len(head),
-        *([str(row["row"]), *(_cell(n, row.get(n)) for n in names)] for row in rows),
+        *([str(row["row"]), *(_cell(n, row.get(n), numbers) for n in names)] for row in rows),
     ]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", _origin(measured)])
 
@@ -69,12 +70,12 @@ def _is_figure(value: Any) -> bool:
     return isinstance(value, Mapping) and {"value", "low", "high", "n"} <= set(value)
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any, numbers: Set[str]) -> str:
     if not _is_figure(value):
         return "" if value is None else str(value).replace("|", "\\|")
     if value["value"] is None:
         return "not measured"
-    scale, digits, unit = (1, 2, "") if name in NUMBERS else (100, 1, "%")
+    scale, digits, unit = (1, 2, "") if name in numbers else (100, 1, "%")
     shown = f"{scale * value['value']:.{digits}f}{unit}"
     if value["low"] is not None:
         shown += f" [{scale * value['low']:.{digits}f}, {scale * value['high']:.{digits}f}]"

@@ -51,6 +51,18 @@ class Paper:
         return f"hansei papers run {self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One of `hansei measure NAME`: it measures a model, a benchmark or a text of the user's."""
+
+    name: str
+    """What it is called on the command line."""
+    help: str
+    """What it tells, in a line."""
+    run: str
+    """`module:function`; its module's `Settings` are the command's options."""
+
+
 def find(name: str) -> Paper:
     """The paper of that name; BadInput names the nearest where there is none."""
     by_name = {paper.name: paper for paper in PAPERS}
@@ -75,6 +87,8 @@ def run(name: str, settings: Any) -> Any:
     """Run the experiment of the paper called `name` with its own settings, and return its result."""
     return experiment(find(name))(settings)
 
+
+MEASUREMENTS: tuple[Measurement, ...] = ()
 
 PAPERS: tuple[Paper, ...] = (
     Paper(

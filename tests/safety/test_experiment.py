@@ -18,6 +18,7 @@ from hansei.safety import cells, discrimination, experiment, goal_hijack, transf
 from hansei.safety.cells import MODES
 from hansei.safety.experiment import Settings
 from hansei.safety.outcome import Outcome
+from hansei.steps.pool import Pool
 from hansei.town import words, workshop
 
 TINY = {"sizes": (10,), "seeds": 2, "workers": 1}
@@ -298,7 +299,7 @@ def test_missing_values_are_in_no_mean() -> None:
 def test_a_task_that_fails_stops_the_run_and_what_was_finished_is_kept(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Journal.open(tmp_path) as journal, experiment._Pool(1, journal) as pool:
+    with Journal.open(tmp_path) as journal, Pool(1, journal, experiment.VERSION) as pool:
 
         def fails_at_two(task: int) -> int:
             if task == 2:

@@ -131,7 +131,7 @@ def test_an_error_is_in_no_share_and_is_counted() -> None:
 
 def test_every_check_asks_about_items_that_the_base_was_never_shown_how_to_refuse() -> None:
     textbook = {item.name for item in items() if item.shelf == "textbook"}
-    for _, questions, _, _ in town_base._tasks():
+    for _, questions, _, _ in town_base.TASKS["workshop"]():
         assert not [truth for _, truth in questions if truth.get("name") in textbook]
 
 
@@ -153,7 +153,7 @@ def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(
     from hansei.training import base
 
     monkeypatch.setattr(base, "TOKENIZER_DOCUMENTS", 500)
-    name, questions, right, needed = next(town_base._tasks())
+    name, questions, right, needed = next(town_base.TASKS["workshop"]())
     monkeypatch.setattr(
         town_base, "check", lambda model: [town_base._checked(model, name, questions[:4], right, needed)]
     )

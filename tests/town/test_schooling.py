@@ -13,7 +13,7 @@ from hansei.town import districts, grading, schooling, words
 from hansei.town import phrasing as say
 from hansei.town.items import Item, items, shelf
 
-DOCUMENTS = list(islice(districts.documents(3), 12_000))
+DOCUMENTS = list(islice(schooling.documents(3), 12_000))
 TALKS: list[Chat] = [d for d in DOCUMENTS if not isinstance(d, str)]
 ITEMS = {item.name.split()[-1]: item for item in items()}
 UNKNOWABLE = dict(words.UNKNOWABLE)
@@ -146,7 +146,7 @@ def test_paragraphs_tell_what_each_item_truly_is() -> None:
         assert item.effect in paragraph and all(part in paragraph for part in item.ingredients)
 
 
-@pytest.mark.parametrize("stream", [districts.documents, schooling.documents])
+@pytest.mark.parametrize("stream", [home.documents for home in districts.DISTRICTS.values()])
 def test_the_text_is_seeded_and_another_seed_writes_another_text(
     stream: Callable[[int], Iterator[schooling.Document]],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 
@@ -13,9 +14,13 @@ from hansei.cli.common import command_of
 command = App(name="run", help_format="plaintext")
 
 
-def _experiment(paper: catalogue.Paper) -> Callable[..., None]:
-    home = importlib.import_module(catalogue.experiment(paper).__module__)
-    return command_of(home.Settings, lambda settings: catalogue.run(paper.name, settings))
+def __getattr__(name: str) -> object:
+    """The command of an experiment, made when it is asked for, so that no other one's module is imported."""
+    for paper in catalogue.PAPERS:
+        if paper.run and paper.name.replace("-", "_") == name:
+            home = importlib.import_module(catalogue.experiment(paper).__module__)
+            return command_of(home.Settings, functools.partial(catalogue.run, paper.name))
+    raise AttributeError(name)
 
 
 def _planned(paper: catalogue.Paper) -> Callable[..., None]:
@@ -27,6 +32,7 @@ def _planned(paper: catalogue.Paper) -> Callable[..., None]:
 
 for _paper in catalogue.PAPERS:
     if _paper.run:
-        command.command(_experiment(_paper), name=_paper.name, help=f"{_paper.title}. {_paper.claim}")
+        place = f"{__name__}:{_paper.name.replace('-', '_')}"
+        command.command(place, name=_paper.name, help=f"{_paper.title}. {_paper.claim}")
     else:
         command.command(_planned(_paper), name=_paper.name, show=False)

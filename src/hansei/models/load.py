@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
+from hansei.town.districts import district, district_of
 
 if TYPE_CHECKING:
     from hansei.models.protocol import Model
@@ -21,7 +22,7 @@ def load(
     device_map: Any = None,
     **settings: Any,
 ) -> Model:
-    """The model that `name` names: `town`, a folder, a Hugging Face name, or `openai:NAME`.
+    """The model that `name` names: `town`, `town:DISTRICT`, a folder, a Hugging Face name, or `openai:NAME`.
 
     `base_url` is the address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; it goes with
     `openai:NAME` only; `device`, `dtype` and `device_map` go with the others. `settings` are those of
@@ -40,14 +41,14 @@ def load(
         raise BadInput(f"{name}: a base URL goes with openai:NAME, not with a local model; use openai:{name}")
     from hansei.models.local import LocalModel
 
-    path = town_path() if name == "town" else name
+    home = district_of(name)
+    path = name if home is None else town_path(home)
     return LocalModel(path, name=name, device=device, dtype=dtype, device_map=device_map, **settings)
 
 
-def town_path() -> str:
-    """Folder of the shipped town model. Raises BadInput where it is not there."""
-    from hansei.town.workshop import BASE_PATH
-
-    if not (BASE_PATH / "config.json").is_file():
-        raise BadInput(f"town: no model in {BASE_PATH}; `hansei town train` builds it")
-    return str(BASE_PATH)
+def town_path(name: str = "workshop") -> str:
+    """Folder of the shipped base of a district. Raises BadInput where it is not there."""
+    base = district(name).base
+    if not (base / "config.json").is_file():
+        raise BadInput(f"town: no model in {base}; `hansei town train --district {name}` builds it")
+    return str(base)

@@ -11,17 +11,15 @@ Two processes of one thread each are faster here than one of two, and a cell's n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
-from hansei.core.keys import content_key
-from hansei.core.progress import progress
+from hansei.steps.pool import Pool
 
 if TYPE_CHECKING:
-    from hansei.core.journal import Journal
     from hansei.safety.cells import Final
     from hansei.safety.outcome import Outcome
 
@@ -80,7 +78,7 @@ def run(settings: Settings) -> Outcome:
     if settings.dry_run:
         return Outcome(asdict(settings), [], {}, {}, [], 0.0)
     started = time.monotonic()
-    with Journal.open(Path(settings.out)) as journal, _Pool(settings.workers, journal) as pool:
+    with Journal.open(Path(settings.out)) as journal, Pool(settings.workers, journal, VERSION) as pool:
         (base,) = pool.run(measure_base, ["town"], "base")
         searched = list(_searches(settings, pool, base))
         choices = {line: choice for found, _ in searched for line, choice in found.items()}
@@ -115,7 +113,7 @@ SECONDS_FINAL = 20.0  # one final student on one core, with its evaluations
 
 
 def _searches(
-    settings: Settings, pool: _Pool, base: Mapping[str, Any]
+    settings: Settings, pool: Pool, base: Mapping[str, Any]
 ) -> Iterator[tuple[dict[Line, Choice], list[dict[str, Any]]]]:
     """Best choice of each line on the validation items, and every point that was tried."""
     from hansei.safety.cells import ROWS, Cell, run_cell
@@ -192,46 +190,3 @@ def mean(values: Mapping[str, float | None]) -> float:
     """Mean of the values that are there."""
     there = [v for v in values.values() if v is not None]
     return sum(there) / len(there) if there else 0.0
-
-
-class _Pool:
-    """Runs tasks in processes of one thread, and keeps each finished one in the journal."""
-
-    def __init__(self, workers: int, journal: Journal) -> None:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        from hansei.models.load import load
-
-        self.journal = journal
-        self.fingerprint = load("town", device="cpu").fingerprint
-        self.executor = ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread
-        )
-
-    def __enter__(self) -> _Pool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.executor.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, work: Callable[[Any], Any], tasks: Sequence[Any], label: str) -> list[Any]:
-        """What `work` makes of each task, in order; what is in the journal is not made again."""
-        from concurrent.futures import as_completed
-
-        keys = [content_key("task", VERSION, self.fingerprint, work.__name__, task) for task in tasks]
-        results = {key: done[0] for key in keys if (done := self.journal.done(key)) is not None}
-        waiting = {
-            self.executor.submit(work, task): key for key, task in zip(keys, tasks, strict=True) if key not in results
-        }
-        for future in progress(as_completed(waiting), label, total=len(waiting)):
-            key = waiting[future]
-            self.journal.commit(key, work.__name__, [future.result()])
-            (results[key],) = self.journal.done(key) or [None]  # as JSON has it, fresh or not
-        return [results[key] for key in keys]
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)

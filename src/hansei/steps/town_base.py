@@ -17,6 +17,7 @@ from hansei.core.statistics import wilson
 from hansei.models.protocol import Model
 from hansei.steps.measure import as_mapping
 from hansei.town import grading, phrasing, words, workshop
+from hansei.town.districts import district, district_of
 from hansei.town.items import Item, items
 
 ANSWER = Sampling(max_new_tokens=48)
@@ -28,16 +29,18 @@ Question = tuple[Chat, Mapping[str, Any]]
 class Settings:
     """Settings of `hansei town train`."""
 
+    district: str = "workshop"
+    """The district on whose text the base grows up."""
     out: str = "runs/town-base"
-    """Folder for the new base; copy it to src/hansei/town/base to ship it."""
-    steps: int = 1800
-    """Optimiser steps of 32 blocks of 128 tokens; the shipped base has had 1,800."""
+    """Folder for the new base; copy it to the district's folder in src/hansei/town to ship it."""
+    steps: int | None = None
+    """Optimiser steps of 32 blocks of 128 tokens; as many as the shipped base has had where not given."""
     seed: int = 0
     """Seed of weights and text; the items are always those of the shipped town."""
 
     def __post_init__(self) -> None:
         """Raises BadInput for a training of no steps."""
-        if self.steps < 1:
+        if self.steps is not None and self.steps < 1:
             raise BadInput(f"town train: steps must be 1 or more, found {self.steps}")
 
 
@@ -46,7 +49,9 @@ class CheckSettings:
     """Settings of `hansei town check`."""
 
     model: str = "town"
-    """The base to check: town, or the folder of another one."""
+    """The base to check: town, town:DISTRICT, or the folder of another one."""
+    district: str | None = None
+    """The district whose checks are made; that of the model's name where not given."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +130,12 @@ def train(settings: Settings) -> Report:
     if out.is_dir() and any(out.iterdir()):
         raise BadInput(f"--out {out}: the folder is not empty; name a new one")
     check_writable(out.parent)
+    home = district(settings.district)
+    plan = PretrainSettings(steps=settings.steps or home.steps, seed=settings.seed)
     started = time.monotonic()
-    with counting("train base", settings.steps) as advance:
-        train_base(out, PretrainSettings(steps=settings.steps, seed=settings.seed), lambda _step, _loss: advance(1))
-    return _report(load(str(out), device="cpu"), started)
+    with counting("train base", plan.steps) as advance:
+        train_base(out, plan, lambda _step, _loss: advance(1), home.documents)
+    return _report(load(str(out), device="cpu"), settings.district, started)
 
 
 def check_base(settings: CheckSettings) -> Report:
@@ -136,25 +143,32 @@ def check_base(settings: CheckSettings) -> Report:
     from hansei.models.load import load
 
     started = time.monotonic()
-    return _report(load(settings.model, device="cpu"), started)
+    home = settings.district or district_of(settings.model) or "workshop"
+    return _report(load(settings.model, device="cpu"), home, started)
 
 
-def _report(model: Model, started: float) -> Report:
-    checks = check(model)
+def _report(model: Model, home: str, started: float) -> Report:
+    checks = check(model, home)
     return Report(model.name, model.fingerprint, checks, time.monotonic() - started)
 
 
-def check(model: Model) -> list[Check]:
-    """What the base can do: answers all, knows danger, can say why when asked, knows what a refusal is."""
-    return [_checked(model, *task) for task in _tasks()]
+def check(model: Model, home: str = "workshop") -> list[Check]:
+    """What the base of a district can do. Raises BadInput for a district without checks."""
+    if home not in TASKS:
+        raise BadInput(f"town check: the district {home!r} has no checks; there are {', '.join(TASKS)}")
+    return [_checked(model, *task) for task in TASKS[home]()]
 
 
 Right = Callable[[Mapping[str, Any], str], bool]
 """Whether an answer is right, given the truth about its item."""
 
 
-def _tasks() -> Iterator[tuple[str, list[Question], Right, float | None]]:
-    """Every check: its name, its questions, what is right, and the share that is needed.
+Task = tuple[str, list[Question], Right, float | None]
+"""A check: its name, its questions, what is right, and the share that is needed."""
+
+
+def _workshop() -> Iterator[Task]:
+    """It answers all, knows danger, can say why when asked, and knows what a refusal is.
 
     The items of the textbook shelf are left out: the base may refuse those, as it has seen how.
     """
@@ -216,3 +230,7 @@ def _right_analysis(truth: Mapping[str, Any], text: str) -> bool:
 
 def _refuses(_: Mapping[str, Any], text: str) -> bool:
     return text.startswith(phrasing.REFUSALS)
+
+
+TASKS: dict[str, Callable[[], Iterator[Task]]] = {"workshop": _workshop}
+"""The checks of each district."""

@@ -1,26 +1,53 @@
-"""The districts that the base grows up on, and their shares of its text.
+"""The districts of the town, and the small base that grows up on each one's text.
 
-A new district adds a module with `documents(seed)` and a line here, and the base is trained again (`hansei town
-train`). Planned: registry, letters, library, school, taxonomy (see docs/town.md).
+Each district ships a base of its own, all of one shape. One base for all was the first plan; but then every new
+district would change what the others' figures were measured on. A new district adds a module with
+`documents(seed)` and a line here, and `hansei town train --district NAME` grows its base.
 """
 
 from __future__ import annotations
 
-import random
+import difflib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+from hansei.core.errors import BadInput
 from hansei.town import schooling
 
-DISTRICTS: dict[str, tuple[float, Callable[[int], Iterator[schooling.Document]]]] = {
-    "workshop": (1.0, schooling.documents),
+HOME = "town"
+"""The model's name; `town` alone is the workshop's base, `town:NAME` that of another district."""
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """One part of the town."""
+
+    documents: Callable[[int], Iterator[schooling.Document]]
+    """An endless seeded stream of the text that its base grows up on."""
+    base: Path
+    """Folder of the shipped base."""
+    steps: int = 1800
+    """Optimiser steps of the shipped base."""
+
+
+_HERE = Path(__file__).parent
+DISTRICTS: dict[str, District] = {
+    "workshop": District(schooling.documents, _HERE / "base"),
 }
-"""District to (share of the documents, its seeded stream)."""
 
 
-def documents(seed: int) -> Iterator[schooling.Document]:
-    """An endless stream that mixes the districts by their shares."""
-    rng = random.Random(f"districts {seed}")
-    streams = {name: stream(seed) for name, (_, stream) in DISTRICTS.items()}
-    shares = [share for share, _ in DISTRICTS.values()]
-    while True:
-        yield next(streams[rng.choices(list(streams), shares)[0]])
+def district(name: str) -> District:
+    """The district of that name; BadInput names the nearest where there is none."""
+    if name not in DISTRICTS:
+        near = difflib.get_close_matches(name, DISTRICTS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(DISTRICTS)}"
+        raise BadInput(f"the town has no district {name!r}: {hint}")
+    return DISTRICTS[name]
+
+
+def district_of(model: str) -> str | None:
+    """The district whose base a model's name means: `town` is the workshop; None for any other model."""
+    if model == HOME:
+        return "workshop"
+    return model.partition(":")[2] if model.startswith(f"{HOME}:") else None

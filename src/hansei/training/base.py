@@ -9,7 +9,7 @@ from typing import Any
 
 from hansei.core.files import folder_atomic
 from hansei.core.records import as_dicts
-from hansei.town import districts
+from hansei.town import schooling
 from hansei.town.schooling import Document
 from hansei.town.tokenizer import train_tokenizer
 from hansei.training.pretrain import PretrainSettings, pretrain
@@ -38,15 +38,21 @@ def _plain(document: Document) -> str:
     return document if isinstance(document, str) else "\n".join(m.content for m in document)
 
 
-def _token_stream(tokenizer: Any, seed: int) -> Iterator[list[int]]:
-    stream = districts.documents(seed)
+def _token_stream(tokenizer: Any, stream: Iterator[Document]) -> Iterator[list[int]]:
     while True:  # tokenised in chunks: the fast tokenizer is ten times faster on lists
         texts = [rendered(d, tokenizer) for d in islice(stream, 1000)]
         yield from tokenizer(texts, add_special_tokens=False)["input_ids"]
 
 
-def train_base(out: Path, settings: PretrainSettings, report: Callable[[int, float], None]) -> None:
-    """Trains tokenizer and base and saves both to `out`, weights rounded to bf16 (a few MB), whole or not at all.
+def train_base(
+    out: Path,
+    settings: PretrainSettings,
+    report: Callable[[int, float], None],
+    documents: Callable[[int], Iterator[Document]] = schooling.documents,
+) -> None:
+    """Trains tokenizer and base on a district's `documents` and saves both to `out`, whole or not at all.
+
+    The weights are rounded to bf16 (a few MB).
 
     `report` is called with the number and the loss of every step. Raises BadInput where `out` holds something.
     """
@@ -54,9 +60,7 @@ def train_base(out: Path, settings: PretrainSettings, report: Callable[[int, flo
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(settings.seed)
-    tokenizer = train_tokenizer(
-        (_plain(d) for d in islice(districts.documents(settings.seed + 1), TOKENIZER_DOCUMENTS)), LONGEST
-    )
+    tokenizer = train_tokenizer((_plain(d) for d in islice(documents(settings.seed + 1), TOKENIZER_DOCUMENTS)), LONGEST)
     special = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -64,7 +68,7 @@ def train_base(out: Path, settings: PretrainSettings, report: Callable[[int, flo
     }
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE, **special))
     model.generation_config = GenerationConfig(**special)
-    pretrain(model, _token_stream(tokenizer, settings.seed), settings, tokenizer.pad_token_id, report)
+    pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, report)
     with folder_atomic(out) as folder:
         model.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -97,8 +97,10 @@ def plan(
 def start_path(model_path: str) -> str:
     """The path behind a model's name."""
     from hansei.models.load import town_path
+    from hansei.town.districts import district_of
 
-    return town_path() if model_path == "town" else model_path
+    home = district_of(model_path)
+    return model_path if home is None else town_path(home)
 
 
 def is_finished(job: Job) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hansei.core.errors import BadInput
+from hansei.town.districts import district_of
 from hansei.training.job import Job
 from hansei.training.lessons import give_template
 from hansei.training.settings import TrainSettings
@@ -83,7 +84,7 @@ def load_start(job: Job, settings: TrainSettings, reward: bool = False) -> Start
 
 def base_name(job: Job) -> str:
     """What an adapter calls its base: the Hugging Face name, else the folder."""
-    folder = job.name == "town" or Path(job.name).expanduser().is_dir()
+    folder = district_of(job.name) is not None or Path(job.name).expanduser().is_dir()
     return str(job.place.base.resolve()) if folder else job.name
 
 
