@@ -82,13 +82,13 @@ def test_a_batch_asked_alone_is_one_batch_again(small: LocalModel, lengths: list
     for batch in model.batches(chats, sampling):
         own = [chats[i] for i in batch]
         assert model.batches(own, sampling) == [list(range(len(own)))]
-        width = max(len(model.render(chat).ids) for chat in own)
+        width = max(len(prompt.ids) for prompt in model.render(own))
         assert len(own) == 1 or len(own) * (width + new) <= 1500
 
 
 def test_the_caches_memory_limits_the_batch(small: LocalModel) -> None:
     small.batch_rows = 256
-    size = len(small.render(CHATS[0]).ids)
+    size = len(small.render([CHATS[0]])[0].ids)
     assert [len(b) for b in small.batches([CHATS[0]] * 5, Sampling(max_new_tokens=500 - size))] == [3, 2]
     assert [len(b) for b in small.batches([CHATS[0]] * 3, Sampling(max_new_tokens=5000))] == [2, 1]  # 512 at most
 
@@ -140,7 +140,7 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(llama_folder: str) 
 
 def test_the_probabilities_of_all_one_token_answers_sum_to_one(llama: LocalModel) -> None:
     """Over the whole vocabulary: what `logprobs` gives is a distribution, at the place right after the prompt."""
-    prompt = list(llama.render(CHATS[0]).ids)
+    prompt = llama.render(CHATS[:1])[0].ids
     scores = llama.score([(prompt, [token]) for token in range(llama.hf.config.vocab_size)])
     assert sum(torch.tensor(scores).exp().flatten().double()).item() == pytest.approx(1, abs=1e-5)
 
@@ -171,7 +171,7 @@ def test_a_model_without_template_is_asked_as_plain_text_and_says_so(
     assert [r.message for r in caplog.records] == [
         f"{folder} has no chat template: asked as plain text, `User: … Assistant:`"
     ]
-    assert model.render(user("Hi.")).text == "User: Hi.\n\nAssistant:"
+    assert model.render([user("Hi.")])[0].text == "User: Hi.\n\nAssistant:"
     assert model.generate([user("Hi.")], Sampling(max_new_tokens=5))[0].error is None
     assert model.fingerprint != LocalModel(llama_folder).fingerprint
 

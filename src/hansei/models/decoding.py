@@ -25,6 +25,8 @@ BLOCK = 64
 """Positions that a cache grows by when it is full, at least."""
 SHED = 8
 """Finished rows leave the batch when they are one in SHED or more."""
+PORTION_CPU, PORTION = 2048, 32768
+"""Tokens of prompts that are read at once, on a CPU and elsewhere."""
 
 NOTHING, BROKEN = -1, -2
 """In place of a token: none was written; the logits were not numbers."""
@@ -59,17 +61,15 @@ def decode(
     on its neighbours through floating point only. Returns one Written a row, in order.
     """
     forward = _Forward(model)
-    ids_NL, mask_BL = (x.to(forward.device) for x in _left_pad(prompts, max(limits)))
-    width = ids_NL.shape[1]
+    logits_BV = forward.read(prompts)
+    width = max(len(prompt) for prompt in prompts)
+    place_B = torch.tensor([len(prompt) - 1 for prompt in prompts], device=forward.device)
+    mask_BL = _mask(prompts, width + max(limits)).to(forward.device)
     stop_ids = torch.tensor(list(ends), dtype=torch.long, device=forward.device)
     limit_N = torch.tensor(list(limits), device=forward.device)
     tokens_NT = torch.full((len(prompts), max(limits)), NOTHING, device=forward.device)
     rows_B = torch.arange(len(prompts), device=forward.device)
     live_B = torch.ones_like(rows_B, dtype=torch.bool)
-
-    place_BL = (mask_BL[:, :width].cumsum(-1) - 1).clamp(min=0)
-    logits_BV = forward(ids_NL, mask_BL[:, :width], place_BL)
-    place_B = place_BL[:, -1]
     for step in range(max(limits)):
         token_B = choose(logits_BV, rows_B, step)
         tokens_NT[rows_B, step] = torch.where(live_B, token_B, NOTHING)
@@ -78,7 +78,7 @@ def decode(
         if alive == 0:
             break
         if (len(rows_B) - alive) * SHED >= len(rows_B):
-            kept = live_B.nonzero().squeeze(1)
+            kept = _closed_up(live_B, alive)
             rows_B, live_B, token_B = rows_B[kept], live_B[kept], token_B[kept]
             place_B, mask_BL = place_B[kept], mask_BL[kept]
             forward.keep(kept)
@@ -86,6 +86,13 @@ def decode(
         seen_BL = mask_BL[:, : width + step + 1]
         logits_BV = forward(token_B[:, None].clamp(min=0), seen_BL, place_B[:, None])
     return [_written(row, set(ends)) for row in tokens_NT.tolist()]
+
+
+def _closed_up(live_B: Tensor, alive: int) -> Tensor:
+    """The live rows, with as few as possible in a new place: rows from the end fill the gaps before them."""
+    kept = torch.arange(alive, device=live_B.device)
+    kept[~live_B[:alive]] = alive + live_B[alive:].nonzero().squeeze(1)
+    return kept
 
 
 def _written(row: Sequence[int], ends: set[int]) -> Written:
@@ -138,15 +145,17 @@ def _uniforms(text: str, seed: int, count: int) -> np.ndarray[Any, np.dtype[np.f
     return generator.random(count, dtype=np.float32)
 
 
-def _left_pad(prompts: Sequence[Sequence[int]], extra: int) -> tuple[Tensor, Tensor]:
-    """Token ids [N, L] padded on the left, and their mask [N, L + extra] with ones for the tokens to come."""
+def _left_pad(prompts: Sequence[Sequence[int]]) -> Tensor:
+    """Token ids [N, L], padded on the left with 0, which the mask hides."""
     width = max(len(prompt) for prompt in prompts)
-    ids = torch.zeros(len(prompts), width, dtype=torch.long)
-    mask = torch.ones(len(prompts), width + extra, dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
-        mask[row, : width - len(prompt)] = 0
-    return ids, mask
+    return torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts])
+
+
+def _mask(prompts: Sequence[Sequence[int]], length: int) -> Tensor:
+    """[N, length]: 0 for the padding, 1 for the prompt and for the tokens to come."""
+    width = max(len(prompt) for prompt in prompts)
+    padding_N1 = torch.tensor([[width - len(prompt)] for prompt in prompts])
+    return (torch.arange(length) >= padding_N1).long()
 
 
 class _Forward:
@@ -155,12 +164,33 @@ class _Forward:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.device = model.get_input_embeddings().weight.device
-        self.cache = DynamicCache(config=model.config)
-        self.cache.layers = [GrowingLayer() if type(x) is DynamicLayer else x for x in self.cache.layers]
+        self.cache = _new_cache(model)
         known = accepted(model)
         self.extra = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self.places = "position_ids" in known
         self.memory = "past_key_values" if "past_key_values" in known else "cache_params"  # Mamba's name for it
+
+    def read(self, prompts: Sequence[Sequence[int]]) -> Tensor:
+        """Reads the prompts into the cache; logits [N, V] after each.
+
+        In several portions where the cache's layers can be joined: short prompts are then padded less, and what
+        is in work fits into a processor's own cache.
+        """
+        portions = [prompts]
+        if all(type(layer) is GrowingLayer for layer in self.cache.layers):
+            portions = _portions(prompts, PORTION_CPU if self.device.type == "cpu" else PORTION)
+        caches, logits = [], []
+        for portion in portions:
+            self.cache = _new_cache(self.model)
+            mask_BL = _mask(portion, max(len(prompt) for prompt in portion)).to(self.device)
+            place_BL = (mask_BL.cumsum(-1) - 1).clamp(min=0)
+            logits.append(self(_left_pad(portion).to(self.device), mask_BL, place_BL))
+            caches.append(self.cache)
+        if len(caches) > 1:
+            width = max(len(prompt) for prompt in prompts)
+            parts = zip(*(cache.layers for cache in caches), strict=True)
+            self.cache.layers = [GrowingLayer.joined(layers, width) for layers in parts]
+        return torch.cat(logits)
 
     def __call__(self, ids_BL: Tensor, mask_BL: Tensor, place_BL: Tensor) -> Tensor:
         places = {"position_ids": place_BL} if self.places else {}
@@ -176,6 +206,23 @@ class _Forward:
         self.cache.reorder_cache(rows_B)
 
 
+def _new_cache(model: Any) -> Any:
+    cache = DynamicCache(config=model.config)
+    cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache
+
+
+def _portions(prompts: Sequence[Sequence[int]], tokens: int) -> list[Sequence[Sequence[int]]]:
+    """The prompts in runs of at most `tokens` tokens each, padding included, or of one prompt."""
+    portions, start, width = [], 0, 0
+    for i, prompt in enumerate(prompts):
+        width = max(width, len(prompt))
+        if i > start and (i + 1 - start) * width > tokens:
+            portions.append(prompts[start:i])
+            start, width = i, len(prompt)
+    return [*portions, prompts[start:]]
+
+
 def accepted(model: Any) -> frozenset[str]:
     """Names of the settings that the model's forward pass takes; a PEFT wrapper hides its base's."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -185,7 +232,8 @@ def accepted(model: Any) -> frozenset[str]:
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """One layer's keys and values [B, H, L, D] as views of buffers with room to grow.
 
-    transformers' own layer copies the whole cache for every new token; this one writes the token in place.
+    transformers' own layer copies the whole cache for every new token; this one writes the token in place, and
+    when rows leave, moves a few others into their places.
     """
 
     keys: Tensor
@@ -196,12 +244,12 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            self.room_keys, self.room_values = self.keys, self.values
+            self.hold([key_states], [value_states], key_states.shape[-2])
+            return key_states, value_states
         start = self.get_seq_length()
         end = start + key_states.shape[-2]
-        if start == 0 or end > self.room_keys.shape[-2]:
-            self.room_keys = _grown(self.keys, key_states, start, end)
-            self.room_values = _grown(self.values, value_states, start, end)
+        if end > self.room_keys.shape[-2]:
+            self.hold([self.keys], [self.values], start)
         self.room_keys[:, :, start:end] = key_states
         self.room_values[:, :, start:end] = value_states
         self.keys, self.values = self.room_keys[:, :, :end], self.room_values[:, :, :end]
@@ -210,16 +258,38 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     def reorder_cache(self, beam_idx: Tensor) -> None:
         if not self.is_initialized:
             return  # a layer that shares another's keys and values
-        length, rows = self.get_seq_length(), beam_idx.to(self.keys.device)
-        self.room_keys = self.room_keys.index_select(0, rows)
-        self.room_values = self.room_values.index_select(0, rows)
+        rows, length = beam_idx.to(self.keys.device), self.get_seq_length()
+        moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero().squeeze(1)
+        self.room_keys[moved, :, :length] = self.room_keys[rows[moved], :, :length]
+        self.room_values[moved, :, :length] = self.room_values[rows[moved], :, :length]
+        self.room_keys, self.room_values = self.room_keys[: len(rows)], self.room_values[: len(rows)]
         self.keys, self.values = self.room_keys[:, :, :length], self.room_values[:, :, :length]
 
+    def hold(self, keys: Sequence[Tensor], values: Sequence[Tensor], width: int) -> None:
+        """Takes the rows of all the tensors [B, H, L, D], each padded on the left to `width`, and makes room."""
+        room = width + max(BLOCK, width // 2)
+        self.room_keys, self.room_values = _stacked(keys, width, room), _stacked(values, width, room)
+        self.keys, self.values = self.room_keys[:, :, :width], self.room_values[:, :, :width]
 
-def _grown(old: Tensor, new: Tensor, start: int, end: int) -> Tensor:
-    """A buffer for `end` positions and a good many more, holding the `start` old ones."""
-    batch, heads, _, size = new.shape
-    room = new.new_empty(batch, heads, end + max(BLOCK, end // 2), size)
-    if start:
-        room[:, :, :start] = old
-    return room
+    @classmethod
+    def joined(cls, parts: Sequence[GrowingLayer], width: int) -> GrowingLayer:
+        """One layer with the rows of all."""
+        if not parts[0].is_initialized:
+            return parts[0]
+        layer = cls()
+        layer.lazy_initialization(parts[0].keys, parts[0].values)
+        layer.hold([part.keys for part in parts], [part.values for part in parts], width)
+        return layer
+
+
+def _stacked(parts: Sequence[Tensor], width: int, room: int) -> Tensor:
+    """A buffer [B, H, room, D] with the parts' rows below one another, each ending at position `width`."""
+    _, heads, _, size = parts[0].shape
+    buffer = parts[0].new_empty(sum(len(part) for part in parts), heads, room, size)
+    start = 0
+    for part in parts:
+        rows, padding = slice(start, start + len(part)), width - part.shape[2]
+        buffer[rows, :, :padding] = 0  # what the mask hides must still be a number
+        buffer[rows, :, padding:width] = part
+        start += len(part)
+    return buffer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -35,7 +34,7 @@ class Rendered(NamedTuple):
 
     text: str
     """The rendered prompt, up to where the model speaks."""
-    ids: tuple[int, ...]
+    ids: list[int]
     """Its tokens."""
 
 
@@ -87,29 +86,18 @@ class LocalModel:
         if not self.ends:
             log.warning("%s has no end token: every answer runs to max_new_tokens", self.name)
         self._hidden = hidden_tokens(self.tokenizer)
-        self.render = lru_cache(maxsize=2**14)(self._render)
 
     def batches(self, chats: Sequence[Chat], sampling: Sampling) -> list[list[int]]:
         """The units of work, longest prompts first: at most `batch_rows`, and within the cache's memory."""
-        prompts = [self.render(chat) for chat in chats]
-        order = sorted(range(len(chats)), key=lambda i: (-len(prompts[i].ids), prompts[i].text, i))
-        batches: list[list[int]] = []
-        most = 0
-        for i in order:
-            if not batches or len(batches[-1]) >= most:
-                longest = min(len(prompts[i].ids) + sampling.max_new_tokens, self.context or sys.maxsize)
-                most = max(1, min(self.batch_rows, self.budget // longest))
-                batches.append([])
-            batches[-1].append(i)
-        return batches
+        return self._batches(self.render(chats), sampling)
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
         """One reply for each conversation; a prompt that is too long for the model is an error of its own."""
         check_sampling(sampling)
+        prompts = self.render(chats)
         replies: dict[int, Reply] = {}
-        for batch in self.batches(chats, sampling):
-            answered = self._answer([self.render(chats[i]) for i in batch], sampling)
-            replies.update(zip(batch, answered, strict=True))
+        for batch in self._batches(prompts, sampling):
+            replies.update(zip(batch, self._answer([prompts[i] for i in batch], sampling), strict=True))
         return [replies[i] for i in range(len(chats))]
 
     def logprobs(self, texts: Sequence[tuple[Chat, str]]) -> list[list[float] | None]:
@@ -119,7 +107,7 @@ class LocalModel:
         Where a token would straddle the boundary, the continuation is tokenized alone, as a model that has
         read the prompt would have written it.
         """
-        pairs = [self._boundary(chat, continuation) for chat, continuation in texts]
+        pairs = self._pairs(texts)
         order = sorted(range(len(pairs)), key=lambda i: -len(pairs[i][0]) - len(pairs[i][1]))
         found: list[list[float] | None] = [None] * len(texts)
         context = self.context
@@ -137,20 +125,38 @@ class LocalModel:
         limit: int | None = getattr(self._config, "max_position_embeddings", None)
         return limit
 
-    def _render(self, chat: Chat) -> Rendered:
+    def render(self, chats: Sequence[Chat]) -> list[Rendered]:
+        """The conversations as the model reads them. Raises BadInput where its template refuses one."""
+        if not chats:
+            return []
         if not self.templated:
-            rendered = text.plain_chat(chat)
-            return Rendered(rendered, tuple(self._tokens(rendered)))
+            rendered = [text.plain_chat(chat) for chat in chats]
+            return [Rendered(*pair) for pair in zip(rendered, self._tokens(rendered), strict=True)]
         try:
-            rendered = self.tokenizer.apply_chat_template(as_dicts(chat), tokenize=False, add_generation_prompt=True)
+            rendered = self.tokenizer.apply_chat_template(
+                [as_dicts(chat) for chat in chats], tokenize=False, add_generation_prompt=True
+            )
         except Exception as error:  # a template is a program of the model's maker, and raises what it likes
             raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
-        return Rendered(rendered, tuple(self._tokens(rendered)))
+        return [Rendered(*pair) for pair in zip(rendered, self._tokens(rendered), strict=True)]
 
-    def _tokens(self, rendered: str, start: bool = True) -> list[int]:
+    def _batches(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[list[int]]:
+        order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i].ids), prompts[i].text, i))
+        batches: list[list[int]] = []
+        most = 0
+        for i in order:
+            if not batches or len(batches[-1]) >= most:
+                longest = min(len(prompts[i].ids) + sampling.max_new_tokens, self.context or sys.maxsize)
+                most = max(1, min(self.batch_rows, self.budget // longest))
+                batches.append([])
+            batches[-1].append(i)
+        return batches
+
+    def _tokens(self, texts: list[str], start: bool = True) -> list[list[int]]:
         """Token ids. A template writes the start token itself; plain text at its `start` needs the tokenizer's."""
         special = start and not self.templated
-        return list(self.tokenizer(rendered, add_special_tokens=special, verbose=False)["input_ids"])
+        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=special, verbose=False)["input_ids"]
+        return ids
 
     def _answer(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[Reply]:
         """Replies of one batch."""
@@ -160,7 +166,9 @@ class LocalModel:
         written: dict[int, Written] = {}
         if fit:
             written = dict(zip(fit, self._decode([prompts[i] for i in fit], limits, sampling), strict=True))
-        return [self._reply(prompt, written.get(i), room[i]) for i, prompt in enumerate(prompts)]
+        tokens = {i: [t for t in row.tokens if t not in self._hidden] for i, row in written.items()}
+        said = dict(zip(tokens, self.tokenizer.batch_decode(list(tokens.values())), strict=True))
+        return [self._reply(prompt, written.get(i), said.get(i, "")) for i, prompt in enumerate(prompts)]
 
     def _decode(self, prompts: Sequence[Rendered], limits: list[int], sampling: Sampling) -> list[Written]:
         choose: Choose = greedy
@@ -179,7 +187,7 @@ class LocalModel:
             found = f"{len(prompts)} conversations at once don't fit into the accelerator's memory"
             raise BadInput(f"{self.name}: {found}; lower batch_rows or cache_gib") from error
 
-    def _reply(self, prompt: Rendered, written: Written | None, room: int) -> Reply:
+    def _reply(self, prompt: Rendered, written: Written | None, said: str) -> Reply:
         size = len(prompt.ids)
         if written is None:
             error = f"prompt of {size} tokens leaves no room for an answer; the model's limit is {self.context}"
@@ -188,20 +196,21 @@ class LocalModel:
         if written.broken:
             error = f"the model's logits are not numbers in {self.hf.dtype}; try dtype float32"
             return Reply("", "error", size, count, error=error)
-        said = self.tokenizer.decode([t for t in written.tokens if t not in self._hidden])
         if not self.templated:
             said = text.plain_answer(said)
         reasoning, answer = text.split_reasoning(said, opened=text.opens_reasoning(prompt.text))
         return Reply(answer, "stop" if written.ended else "length", size, count, reasoning=reasoning)
 
-    def _boundary(self, chat: Chat, continuation: str) -> tuple[list[int], list[int]]:
-        """Tokens of the rendered conversation and of the continuation after it."""
-        prompt = self.render(chat)
-        whole = self._tokens(prompt.text + continuation)
-        before = list(prompt.ids)
-        if whole[: len(before)] == before:
-            return before, whole[len(before) :]
-        return before, self._tokens(continuation, start=False)
+    def _pairs(self, texts: Sequence[tuple[Chat, str]]) -> list[tuple[list[int], list[int]]]:
+        """Tokens of the rendered conversations and of the continuations after them."""
+        prompts = self.render([chat for chat, _ in texts])
+        pairs: list[tuple[list[int], list[int]]] = []
+        for prompt, (_, continuation) in zip(prompts, texts, strict=True):
+            [whole] = self._tokens([prompt.text + continuation])
+            size = len(prompt.ids)
+            after = whole[size:] if whole[:size] == prompt.ids else self._tokens([continuation], start=False)[0]
+            pairs.append((prompt.ids, after))
+        return pairs
 
     def _rows_of_logits(self, pairs: Sequence[tuple[list[int], list[int]]]) -> int:
         """Rows whose float32 logits take at most 256 MiB."""
