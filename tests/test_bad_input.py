@@ -125,6 +125,10 @@ SETTINGS: dict[str, tuple[dict[str, str], list[str]]] = {
     "method of the town's": ({"method": "facts"}, ["facts", "--prompts town"]),
     "word where a number belongs": ({"limit": "few"}, ["--limit", "few"]),
     "number too small": ({"learning_rate": "0"}, ["learning_rate", "above 0"]),
+    "empty value": ({"out": ""}, ["out: is empty"]),
+    "mistakes that the rows don't bring": ({"mistakes": "data"}, ["--mistakes data", "column `mistake`"]),
+    "folder that can't be": ({"out": "/dev/null/run"}, ["/dev/null/run", "choose another folder"]),
+    "folder that is a file": ({"out": __file__}, [__file__, "this is a file"]),
     "unknown judge": ({"judge": "./rulez"}, ["judge './rulez'", "rules, reference and town"]),
     "judge of the town's": ({"judge": "town"}, ["judge town needs `truth`"]),
     "unknown device": ({"device": "gpu"}, ["device 'gpu'", "auto or cpu"]),
@@ -268,6 +272,12 @@ def test_a_folder_that_can_t_be_written_is_one_line(
         if os.access(folder, os.W_OK):
             subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
         refused(lines[command], str(folder), "read-only")
+
+
+def test_an_export_in_place_of_a_file_is_one_line(finished: Path, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    refused(["export", str(finished), "--to", "trl", "--out", str(tmp_path / "taken")], "choose another folder")
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ _MENDING = {
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EACCES: "no permission: choose another folder, or change its rights",
     errno.EPERM: "not permitted: choose another folder, or change its rights",
+    errno.EEXIST: "a file stands where a folder is to be made: choose another folder",
+    errno.ENAMETOOLONG: "the path is too long: choose a shorter one",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
 }
 _SHORT = ("unexpected pos", "iostream error")
@@ -60,7 +62,10 @@ def check_writable(folder: str | Path, free_bytes: int = 0) -> None:
         raise BadInput(f"{folder}: a folder to write in was expected, this is a file: give another path")
     trial = folder / f".trial.{os.getpid()}"
     with disk_errors(f"{folder}: can't write there"):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # such as in /proc
+            raise BadInput(f"{folder}: no folder can be made there: choose another one") from error
         try:
             trial.write_bytes(b"\0")
         finally:

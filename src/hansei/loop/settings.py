@@ -58,6 +58,9 @@ class ProbeSettings:
     """Only say how many calls and tokens it would take."""
 
     def __post_init__(self) -> None:
+        for name in ("model", "prompts", "out", "judge"):
+            if not getattr(self, name).strip():
+                raise BadInput(f"{name}: is empty: give it a value (an unset variable of the shell?)")
         for name, least in (("max_new_tokens", 1), ("temperature", 0), ("limit", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

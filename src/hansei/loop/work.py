@@ -63,6 +63,8 @@ def read(settings: ProbeSettings) -> Files:
     for name, found in (("train", train), ("heldout", heldout)):
         if not found:
             raise BadInput(f"{settings.prompts}: no prompt in split {name}: more rows, or another column `split`")
+    if settings.mistakes == "data" and not any(p.mistake for p in train):
+        raise BadInput(f"{settings.prompts}: --mistakes data expects a column `mistake`, no row to learn from has one")
     keep = None
     if settings.keep:
         benign = _benign(settings.keep, settings.seed)
@@ -203,7 +205,7 @@ def _some(who: Judge, attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) 
         why = next(v.rationale for v in verdicts if v.outcome in ("unscored", "error"))
         raise BadInput(
             f"judge {who.name} could not decide on any of {len(verdicts)} answers: {why}; "
-            "choose another --judge, or say --expected refuse (or answer)"
+            "allow more --max-new-tokens where they are cut off, or choose another --judge"
         )
 
 
