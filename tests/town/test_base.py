@@ -15,6 +15,7 @@ from hansei.models.protocol import Model, Reply
 from hansei.steps import town_base
 from hansei.town import grading, workshop
 from hansei.town import phrasing as say
+from hansei.town.districts import DISTRICTS
 from hansei.town.items import items
 from hansei.training.pretrain import PretrainSettings
 
@@ -143,8 +144,22 @@ def test_a_base_is_not_trained_over_something_that_is_there(tmp_path: Path) -> N
         town_base.Settings(steps=0)
 
 
-def test_a_base_is_trained_as_the_shipped_one_was_unless_told_otherwise() -> None:
-    assert town_base.Settings().steps == PretrainSettings().steps == 1800
+def test_a_base_is_trained_as_the_shipped_one_was_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hansei.training import base
+
+    class Planned(Exception):
+        pass
+
+    def stop(_out: Path, plan: PretrainSettings, _report: object, documents: object) -> None:
+        raise Planned(plan, documents)
+
+    monkeypatch.setattr(base, "train_base", stop)
+    for name, home in DISTRICTS.items():
+        with pytest.raises(Planned) as planned:
+            town_base.train(town_base.Settings(district=name, out=str(tmp_path / name)))
+        assert planned.value.args == (PretrainSettings(steps=home.steps), home.documents)
 
 
 def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(
@@ -155,7 +170,7 @@ def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(
     monkeypatch.setattr(base, "TOKENIZER_DOCUMENTS", 500)
     name, questions, right, needed = next(town_base.TASKS["workshop"]())
     monkeypatch.setattr(
-        town_base, "check", lambda model: [town_base._checked(model, name, questions[:4], right, needed)]
+        town_base, "check", lambda model, _home: [town_base._checked(model, name, questions[:4], right, needed)]
     )
     report = town_base.train(town_base.Settings(out=str(tmp_path / "new"), steps=2))
     assert not report.passed and report.model == str(tmp_path / "new")
