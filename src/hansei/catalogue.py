@@ -88,7 +88,13 @@ def run(name: str, settings: Any) -> Any:
     return experiment(find(name))(settings)
 
 
-MEASUREMENTS: tuple[Measurement, ...] = ()
+MEASUREMENTS: tuple[Measurement, ...] = (
+    Measurement(
+        "llm-use",
+        "The share of sentences in a text that a language model has modified.",
+        "hansei.measuring.llm_use:run",
+    ),
+)
 
 PAPERS: tuple[Paper, ...] = (
     Paper(
@@ -227,6 +233,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2404.01268",
         "measuring",
         "The share of LLM-modified sentences in a body of text can be estimated to within 3.5 points.",
+        run="hansei.measuring.llm_use_paper:run",
     ),
     Paper(
         16,
