@@ -249,6 +249,6 @@ def test_settings_that_would_do_nothing_are_refused() -> None:
         load_judge("rules", base_url="http://localhost")
 
 
-@pytest.mark.parametrize("name", ["rules", "reference", "town"])
+@pytest.mark.parametrize("name", ["rules", "substrings", "reference", "town"])
 def test_a_judge_is_found_by_its_name(name: str) -> None:
     assert load_judge(name).name == name

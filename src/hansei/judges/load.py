@@ -7,6 +7,9 @@ from typing import Any, Literal
 from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
 
+WITHOUT_MODEL = ("rules", "substrings", "reference", "town")
+"""Judges that ask no model."""
+
 
 def load_judge(
     name: str,
@@ -18,7 +21,7 @@ def load_judge(
     dtype: str = "auto",
     device_map: Any = None,
 ) -> Judge:
-    """`town`, `rules` and `reference` are the judges without a model; any other name is a model's.
+    """`town`, `rules`, `substrings` and `reference` are the judges without a model; any other name is a model's.
 
     A model's name is what `hansei.models.load` takes: a folder, a Hugging Face name or `openai:NAME` with
     `base_url`; `mode` (binary unless said otherwise) and `threshold` are `ModelJudge`'s. `device`, `dtype`
@@ -26,7 +29,7 @@ def load_judge(
 
     Raises BadInput where the model can't be loaded, or where a setting of model judges goes to another one.
     """
-    if name in ("town", "rules", "reference"):
+    if name in WITHOUT_MODEL:
         given = {"base_url": base_url, "mode": mode, "threshold": threshold}
         useless = [setting for setting, value in given.items() if value is not None]
         if useless:
@@ -38,7 +41,7 @@ def load_judge(
     try:
         model = load(name, base_url=base_url, device=device, dtype=dtype, device_map=device_map)
     except BadInput as error:
-        raise BadInput(f"judge {error} (judges without a model are rules, reference and town)") from error
+        raise BadInput(f"judge {error} (judges without a model are substrings, rules, reference and town)") from error
     return ModelJudge(model, mode=mode or "binary", threshold=threshold)
 
 
@@ -51,6 +54,10 @@ def _without_model(name: str) -> Judge:
         from hansei.judges.rules import RefusalRules
 
         return RefusalRules()
+    if name == "substrings":
+        from hansei.judges.substrings import SubstringJudge
+
+        return SubstringJudge()
     from hansei.judges.reference import ReferenceJudge
 
     return ReferenceJudge()
