@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,19 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tiny random Qwen2. Read only: tests that change a model copy the folder."""
     return str(tiny_qwen2(tmp_path_factory.mktemp("qwen2")))
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Callable[[str], Path]:
+    """`public_data(NAME)` is the folder of a public data set; the test is skipped where that is not there.
+
+    They stand in $HANSEI_DATA, or in shared/data beside the checkout; nothing of them is committed.
+    """
+    home = Path(os.environ.get("HANSEI_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+    def folder(name: str) -> Path:
+        if not (home / name).is_dir():
+            pytest.skip(f"the data set {name} is not there: set HANSEI_DATA to the folder that holds it")
+        return home / name
+
+    return folder
