@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hansei.core.errors import BadInput
-from hansei.core.records import Chat, Sampling, as_dicts
+from hansei.core.records import Chat, Sampling
 from hansei.models import text
 from hansei.models.decoding import Choose, Written, accepted, decode, full, greedy, sampler
 from hansei.models.loading import (
@@ -24,6 +24,7 @@ from hansei.models.loading import (
     load_weights,
 )
 from hansei.models.protocol import Reply, check_sampling
+from hansei.models.rendering import Pieces, Rendering
 from hansei.models.weights import find, fingerprint
 
 log = logging.getLogger("hansei")
@@ -32,10 +33,15 @@ log = logging.getLogger("hansei")
 class Rendered(NamedTuple):
     """A conversation as the model reads it."""
 
-    text: str
-    """The rendered prompt, up to where the model speaks."""
+    pieces: Pieces
+    """The rendered prompt, up to where the model speaks, in the pieces that it is tokenised in."""
     ids: list[int]
     """Its tokens."""
+
+    @property
+    def text(self) -> str:
+        """The rendered prompt."""
+        return "".join(self.pieces)
 
 
 class LocalModel:
@@ -74,7 +80,8 @@ class LocalModel:
         precision = choose_dtype(dtype, where)
         self.tokenizer: Any = load_tokenizer(place, self.name)
         self.hf: Any = load_weights(place, self.name, where, precision, device_map)
-        self.templated = bool(self.tokenizer.chat_template)
+        self.rendering = Rendering(self.tokenizer)
+        self.templated = self.rendering.templated
         if not self.templated:
             log.warning("%s has no chat template: asked as plain text, `User: … Assistant:`", self.name)
         rendering = "template" if self.templated else text.PLAIN
@@ -127,18 +134,11 @@ class LocalModel:
 
     def render(self, chats: Sequence[Chat]) -> list[Rendered]:
         """The conversations as the model reads them. Raises BadInput where its template refuses one."""
-        if not chats:
-            return []
-        if not self.templated:
-            rendered = [text.plain_chat(chat) for chat in chats]
-            return [Rendered(*pair) for pair in zip(rendered, self._tokens(rendered), strict=True)]
         try:
-            rendered = self.tokenizer.apply_chat_template(
-                [as_dicts(chat) for chat in chats], tokenize=False, add_generation_prompt=True
-            )
-        except Exception as error:  # a template is a program of the model's maker, and raises what it likes
+            texts = self.rendering.chats(chats)
+        except Exception as error:
             raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
-        return [Rendered(*pair) for pair in zip(rendered, self._tokens(rendered), strict=True)]
+        return [Rendered(*pair) for pair in zip(texts, self.rendering.ids(texts), strict=True)]
 
     def _batches(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[list[int]]:
         order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i].ids), prompts[i].text, i))
@@ -151,12 +151,6 @@ class LocalModel:
                 batches.append([])
             batches[-1].append(i)
         return batches
-
-    def _tokens(self, texts: list[str], start: bool = True) -> list[list[int]]:
-        """Token ids. A template writes the start token itself; plain text at its `start` needs the tokenizer's."""
-        special = start and not self.templated
-        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=special, verbose=False)["input_ids"]
-        return ids
 
     def _answer(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[Reply]:
         """Replies of one batch."""
@@ -204,12 +198,13 @@ class LocalModel:
     def _pairs(self, texts: Sequence[tuple[Chat, str]]) -> list[tuple[list[int], list[int]]]:
         """Tokens of the rendered conversations and of the continuations after them."""
         prompts = self.render([chat for chat, _ in texts])
+        words = [self.rendering.words(continuation) for _, continuation in texts]
+        wholes = [(*p.pieces[:-1], p.pieces[-1] + w[0], *w[1:]) for p, w in zip(prompts, words, strict=True)]
+        alone = self.rendering.ids(words, start=False)
         pairs: list[tuple[list[int], list[int]]] = []
-        for prompt, (_, continuation) in zip(prompts, texts, strict=True):
-            [whole] = self._tokens([prompt.text + continuation])
+        for prompt, whole, after in zip(prompts, self.rendering.ids(wholes), alone, strict=True):
             size = len(prompt.ids)
-            after = whole[size:] if whole[:size] == prompt.ids else self._tokens([continuation], start=False)[0]
-            pairs.append((prompt.ids, after))
+            pairs.append((prompt.ids, whole[size:] if whole[:size] == prompt.ids else after))
         return pairs
 
     def _rows_of_logits(self, pairs: Sequence[tuple[list[int], list[int]]]) -> int:

@@ -16,7 +16,7 @@ from hansei.core.keys import content_key
 from hansei.core.records import Lesson, to_json
 from hansei.models.weights import Place, find, fingerprint
 
-VERSION = "training-1"
+VERSION = "training-2"
 """Raised when the same lessons and settings would give another student."""
 
 COMPLETE = "complete"

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from hansei.core.errors import BadInput
-from hansei.core.records import Chat, Lesson, Message, as_dicts
+from hansei.core.records import Chat, Lesson, Message
+from hansei.models.rendering import Pieces, Rendering
 from hansei.training.settings import TrainSettings
 
 IGNORED = -100
@@ -50,16 +51,17 @@ def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int] | N
     template renders the conversation in another way once an answer follows (the student would learn in a
     context that it never meets), or puts no end token after an answer (it would never learn to stop).
     """
-    before = [_render(tokenizer, chat, add_generation_prompt=True) for chat, _ in cases]
-    whole = [_render(tokenizer, (*chat, Message("assistant", text))) for chat, text in cases]
+    rendering = Rendering(tokenizer)
+    before = _render(rendering, [chat for chat, _ in cases], asks=True)
+    whole = _render(rendering, [(*chat, Message("assistant", text)) for chat, text in cases], asks=False)
+    ids_before, ids_whole = rendering.ids(before), rendering.ids(whole)
     encoded = []
-    ids_before = tokenizer(before, add_special_tokens=False)["input_ids"]
-    ids_whole = tokenizer(whole, add_special_tokens=False)["input_ids"]
     for i, ids in enumerate(ids_whole):
-        if not whole[i].startswith(before[i]):
+        read = "".join(before[i])
+        if not "".join(whole[i]).startswith(read):
             raise BadInput(
                 "the chat template renders a conversation differently once its answer follows, so a student "
-                f"would learn in a context that it never meets; prompt {i + 1} ends in {before[i][-30:]!r}: "
+                f"would learn in a context that it never meets; prompt {i + 1} ends in {read[-30:]!r}: "
                 "use a template that only appends"
             )
         start = _common_prefix(ids_before[i], ids)
@@ -74,9 +76,8 @@ def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int] | N
 
 def encode_prompts(tokenizer: Any, prompts: Sequence[Chat]) -> list[list[int]]:
     """Tokens of conversations that the model is to continue."""
-    texts = [_render(tokenizer, chat, add_generation_prompt=True) for chat in prompts]
-    found: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return found
+    rendering = Rendering(tokenizer)
+    return rendering.ids(_render(rendering, prompts, asks=True))
 
 
 def fitting(
@@ -124,12 +125,10 @@ def check_kind(method: str, lessons: Sequence[Lesson], *fields: str) -> None:
             raise BadInput(f"{method}: lesson {number} ({lesson.id}) has an empty prompt")
 
 
-def _render(tokenizer: Any, chat: Chat, add_generation_prompt: bool = False) -> str:
+def _render(rendering: Rendering, chats: Sequence[Chat], *, asks: bool) -> list[Pieces]:
     try:
-        return str(
-            tokenizer.apply_chat_template(as_dicts(chat), tokenize=False, add_generation_prompt=add_generation_prompt)
-        )
-    except Exception as error:  # a template is a program of the model's maker, and raises what it likes
+        return rendering.chats(chats, asks=asks)
+    except Exception as error:
         raise BadInput(f"the model's chat template refuses a conversation: {error}") from error
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hansei.core.records import Lesson, as_dicts
+from hansei.core.records import Lesson
 from hansei.training.job import Job, is_finished, plan
-from hansei.training.lessons import check_kind, encode, fitting
+from hansei.training.lessons import Encoded, check_kind, encode, fitting
 from hansei.training.settings import DPO, PreferenceSettings, TrainSettings
 from hansei.training.start import Start, load_start
 from hansei.training.student import finish_student
@@ -45,6 +45,12 @@ def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings, prefere
 
     from hansei.training.fitting import arguments, dataset, fit, quiet
 
+    class Tokenised(DPOTrainer):  # type: ignore[misc]
+        """TRL's own with rows that are tokens already: TRL would read special tokens into the words of a lesson."""
+
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
     with quiet():
         start = load_start(job, settings)
         pairs = fitting_pairs(job, lessons, settings, start)
@@ -57,10 +63,10 @@ def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings, prefere
             precompute_ref_log_probs=preference.precompute_reference,
             max_length=None,
         )
-        trainer = DPOTrainer(
+        trainer = Tokenised(
             model=start.model,
             args=args,
-            train_dataset=dataset([_row(lesson) for lesson, _ in pairs]),
+            train_dataset=dataset([_row(*pair) for pair in pairs]),
             processing_class=start.working_tokenizer(),
             peft_config=start.lora,
         )
@@ -70,21 +76,22 @@ def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings, prefere
 
 def fitting_pairs(
     job: Job, lessons: Sequence[Lesson], settings: TrainSettings, start: Start
-) -> list[tuple[Lesson, tuple[list[int], list[int]]]]:
-    """Lessons that fit, each with the tokens of its prompt and chosen, and of its prompt and rejected."""
+) -> list[tuple[Encoded, Encoded]]:
+    """Of each lesson that fits: its prompt with chosen, and with rejected."""
     chosen = encode(start.tokenizer, [(le.prompt, le.chosen or "") for le in lessons], start.ends)
     rejected = encode(start.tokenizer, [(le.prompt, le.rejected or "") for le in lessons], start.ends)
-    pairs = [(le, (c.ids, r.ids)) for le, c, r in zip(lessons, chosen, rejected, strict=True)]
+    pairs = list(zip(chosen, rejected, strict=True))
     limit = min(settings.max_length, start.context)
-    kept = fitting(pairs, lambda p: max(map(len, p[1])), limit, settings, "pairs")
+    kept = fitting(pairs, lambda pair: max(len(answer.ids) for answer in pair), limit, settings, "pairs")
     job.facts["dropped"] = len(pairs) - len(kept)
     return kept
 
 
-def _row(lesson: Lesson) -> dict[str, Any]:
-    """The lesson in TRL's conversational preference format."""
+def _row(chosen: Encoded, rejected: Encoded) -> dict[str, list[int]]:
+    """The tokens of the prompt, which both start with, and of either answer, end of turn included."""
+    start = min(chosen.start, rejected.start)
     return {
-        "prompt": as_dicts(lesson.prompt),
-        "chosen": [{"role": "assistant", "content": lesson.chosen}],
-        "rejected": [{"role": "assistant", "content": lesson.rejected}],
+        "prompt_ids": chosen.ids[:start],
+        "chosen_ids": chosen.ids[start:],
+        "rejected_ids": rejected.ids[start:],
     }

@@ -16,7 +16,7 @@ from hansei.core.errors import BadInput
 from hansei.core.records import Chat, Lesson, Message, as_dicts
 from hansei.models.weights import find, fingerprint
 from hansei.training.job import Job, is_finished, plan
-from hansei.training.lessons import check_kind, encode_prompts, fitting
+from hansei.training.lessons import check_kind, encode, encode_prompts, fitting
 from hansei.training.preference import fitting_pairs
 from hansei.training.settings import RLOO, RolloutSettings, TrainSettings
 from hansei.training.start import Start, load_start
@@ -51,7 +51,7 @@ def _train_reward(job: Job, lessons: Sequence[Lesson], settings: TrainSettings) 
         trainer = RewardTrainer(
             model=start.model,
             args=arguments(RewardConfig, job, settings, start, max_length=None),
-            train_dataset=dataset([{"chosen_ids": c, "rejected_ids": r} for _, (c, r) in pairs]),
+            train_dataset=dataset([{"chosen_ids": c.ids, "rejected_ids": r.ids} for c, r in pairs]),
             processing_class=start.working_tokenizer(),
             peft_config=start.lora,
         )
@@ -100,6 +100,12 @@ def _train_rloo(
 
     from hansei.training.fitting import arguments, dataset, fit, quiet
 
+    class Tokenising(RLOOTrainer):  # type: ignore[misc]
+        """TRL's own, but that no words of a prompt are read as special tokens."""
+
+        def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
+            return encode_prompts(self.processing_class, [_chat(turns) for turns in prompts]), None, {}
+
     with quiet():
         start = load_start(job, settings)
         kept = _fitting_prompts(job, prompts, settings, rollout, start)
@@ -116,11 +122,9 @@ def _train_rloo(
             shuffle_dataset=False,  # `fit` lays the prompts out in their order
             disable_dropout=True,  # as DPO's default: sampled and scored by the same model
         )
-        judge, reader = (_function(reward), None) if callable(reward) else _load_reward(str(reward))
-        trainer = RLOOTrainer(
+        trainer = Tokenising(
             model=start.model,
-            reward_funcs=judge,
-            reward_processing_classes=reader,
+            reward_funcs=_function(reward) if callable(reward) else _scorer(str(reward), start),
             args=args,
             train_dataset=dataset([{"prompt": as_dicts(chat)} for chat in kept]),
             processing_class=start.working_tokenizer(),
@@ -147,13 +151,38 @@ def _function(reward: Reward) -> Callable[..., list[float | None]]:
     def rewards(prompts: list[Any], completions: list[Any], **_: Any) -> list[float | None]:
         found = []
         for prompt, completion in zip(prompts, completions, strict=True):
-            chat = tuple(Message(turn["role"], turn["content"]) for turn in prompt)
-            value = reward(chat, completion[-1]["content"])
+            value = reward(_chat(prompt), completion[-1]["content"])
             if value is not None and not math.isfinite(value):
                 raise BadInput(f"rloo: expected a finite number or None from the reward function, found {value}")
             found.append(value)
         return found
 
+    return rewards
+
+
+def _chat(turns: Sequence[dict[str, str]]) -> Chat:
+    return tuple(Message(turn["role"], turn["content"]) for turn in turns)  # type: ignore[arg-type]
+
+
+def _scorer(folder: str, start: Start) -> Callable[..., list[float]]:
+    """A reward model as a function of prompts and answers, which are words to it, whatever tokens they name."""
+    import torch
+
+    model, tokenizer = _load_reward(folder)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    model = model.to("cpu" if start.use_cpu else "cuda").eval()
+
+    @torch.inference_mode()
+    def rewards(prompts: list[Any], completions: list[Any], **_: Any) -> list[float]:
+        cases = [(_chat(p), c[-1]["content"]) for p, c in zip(prompts, completions, strict=True)]
+        ids = [encoded.ids for encoded in encode(tokenizer, cases, None)]
+        batch = tokenizer.pad({"input_ids": ids}, padding_side="right", return_tensors="pt").to(model.device)
+        found: list[float] = model(**batch).logits[:, 0].float().tolist()
+        return found
+
+    rewards.__name__ = "reward_model"
     return rewards
 
 
