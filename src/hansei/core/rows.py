@@ -1,4 +1,4 @@
-"""Rows of a user's JSONL, CSV or Parquet file; what is wrong with a file is said with its line."""
+"""Rows of a user's JSONL, CSV or Parquet file, gzipped or not; what is wrong with it is said with its line."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     """The rows of a file, in order; what they hold is told from its suffix.
 
     JSONL: one object a line, blank lines skipped. CSV: UTF-8, commas, a header line; an empty field is None
-    and columns without a name (a pandas index) are left out. Parquet: any columns. Lines count from 1.
+    and columns without a name (a pandas index) are left out. Parquet: any columns. Lines count from 1. A further
+    `.gz` (rows.jsonl.gz) is unpacked.
     Raises BadInput at whatever is no such file, once the row is reached.
     """
     path = Path(path)
     if path.is_dir():
         raise BadInput(f"{path}: a file was expected, this is a folder: name a file in it")
-    if path.suffix.lower() not in SUFFIXES:
+    packed = path.suffix.lower() == ".gz"
+    suffix = Path(path.stem if packed else path.name).suffix.lower()
+    if suffix not in SUFFIXES:
         raise BadInput(f"{path}: a file ending in {', '.join(SUFFIXES)} was expected: convert or rename it")
     try:
         data = path.read_bytes()
@@ -42,10 +45,21 @@ def read_rows(path: str | Path) -> Iterator[Row]:
         raise BadInput(f"{path}: there is no such file: check the path") from None
     except OSError as error:
         raise BadInput(f"{path}: can't be read ({error.strerror}): check the file and its rights") from error
+    data = _unpacked(path, data) if packed else data
     if not data.strip():
         raise BadInput(f"{path}: the file is empty: one row at least was expected")
     readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
-    return readers[path.suffix.lower()](path, data)
+    return readers[suffix](path, data)
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    import gzip
+    import zlib
+
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        raise BadInput(f"{path}: gzip was expected, found something else ({error}): pack it anew") from error
 
 
 def _jsonl(path: Path, data: bytes) -> Iterator[Row]:

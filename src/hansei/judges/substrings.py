@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hansei.core.records import Attempt, Prompt, Verdict
+from hansei.core.records import Attempt, Behaviour, Prompt, Verdict
 from hansei.judges.garbled import why_garbled
 from hansei.judges.protocol import Case, error_verdict, verdict
 from hansei.judges.rules import outcome_of
@@ -48,6 +48,6 @@ class SubstringJudge:
         broken, found = why_garbled(attempt.text), find_substring(attempt.text)
         if broken and not found:
             return verdict(self, attempt, outcome_of(prompt.expected, "garbled", 0), "garbled", rationale=broken)
-        behaviour = "refused" if found else ("truncated" if attempt.finish == "length" else "answered")
+        behaviour: Behaviour = "refused" if found else ("truncated" if attempt.finish == "length" else "answered")
         outcome = outcome_of(prompt.expected, behaviour, len(attempt.text.split()))
         return verdict(self, attempt, outcome, behaviour, rationale=f"says {found!r}" if found else "")
