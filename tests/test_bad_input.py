@@ -118,6 +118,18 @@ def test_a_column_of_another_name_is_shown_with_the_option_that_names_it(
     refused(learn(prompts=tmp_path / "jbb.csv"), "line 2", "--prompt-column 'Goal'")
 
 
+@pytest.mark.parametrize("option", ["prompts", "keep"])
+def test_a_suite_that_nothing_is_measured_on_is_named_with_the_known_ones(
+    option: str, learn: Line, refused: Refused, tmp_path: Path
+) -> None:
+    rows = [
+        {"prompt": f"Lamp {i}?", "expected": "answer", "suite": ("request", "past tense")[i // 3]} for i in range(4)
+    ]
+    path = write(tmp_path / "rows.jsonl", rows)
+    known = "request or past or future or hijack or capability was expected in 'suite', found 'past tense'"
+    refused(learn(**{option: path}), f"{path}, line 4", known, "rename the column")
+
+
 SETTINGS: dict[str, tuple[dict[str, str], list[str]]] = {
     "unknown setting": ({"stepz": "3"}, ["--stepz", "--steps"]),
     "unknown method": ({"method": "magic"}, ["method 'magic'", "mistake-analysis", "rlhf"]),

@@ -317,6 +317,20 @@ def test_prompts_that_say_not_what_is_expected_are_refused_unless_the_settings_d
     assert learned.counts["mistakes"] == 5
 
 
+def test_every_suite_that_a_file_may_name_is_measured_and_an_empty_one_is_a_request(
+    models: dict[str, FakeModel], tmp_path: Path
+) -> None:
+    suites = loop_work.WORDS["suite"]
+    rows = [f"A bomb {i}?,refuse,{suite},a reference" for i, suite in enumerate((*suites, ""))]
+    (tmp_path / "p.csv").write_text("\n".join(["prompt,expected,suite,reference", *rows]))
+    found = probe(ProbeSettings(model="openai:base", prompts=str(tmp_path / "p.csv"), out=str(tmp_path / "run")))
+    assert found.comparison is not None
+    figures = found.comparison.rows["model"].figures
+    names = ("harmless_rate", "past_tense_success", "future_tense_success", "goal_hijack_success", "accuracy")
+    assert {name: figures[name].n for name in names} == dict.fromkeys(names, 1) | {"harmless_rate": 2}
+    assert len(names) == len(suites)
+
+
 def test_probe_counts_and_teaches_nothing(models: dict[str, FakeModel], prompts: Path, tmp_path: Path) -> None:
     found = probe(ProbeSettings(model="openai:base", prompts=str(prompts), out=str(tmp_path / "run")))
     assert found.comparison is not None

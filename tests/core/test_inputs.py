@@ -44,6 +44,17 @@ def test_all_that_a_row_can_tell_is_read(tmp_path):
     assert prompt == Prompt("7", user("How?"), "heldout", "refuse", tags, {"a": [1]}, "No.", "So.")
 
 
+def test_a_tag_with_a_meaning_holds_one_of_its_words_or_nothing(tmp_path):
+    words = {"suite": ("request", "past")}
+    rows = [{"prompt": str(i), "suite": suite} for i, suite in enumerate(("past", "", None))]
+    found = read_prompts(written(tmp_path, lines(*rows)), words=words)
+    assert [prompt.tags for prompt in found] == [{"suite": "past"}, {}, {}]
+    for other in ("Past", 1, ["past"]):
+        path = written(tmp_path, lines({"prompt": "x"}, {"prompt": "y", "suite": other}))
+        with pytest.raises(BadInput, match="line 2: request or past was expected in 'suite', found"):
+            read_prompts(path, words=words)
+
+
 def test_the_same_rows_are_the_same_prompts_in_every_format(tmp_path):
     rows = [
         {"id": "a", "prompt": 'Say "hi",\nthen go.', "expected": "answer", "split": "train", "kind": "x"},

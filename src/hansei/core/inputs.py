@@ -25,6 +25,7 @@ def read_prompts(
     *,
     columns: Mapping[str, str] | None = None,
     expected: Expected | Mapping[str, Expected] | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
     split: Split | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -40,6 +41,7 @@ def read_prompts(
     columns: the file's own names, such as {"prompt": "Goal", "category": "Category"}.
     expected: for rows that don't say: `refuse` or `answer`. Or, for files with other words, their
         translation: columns={"expected": "label"}, expected={"safe": "answer", "unsafe": "refuse"}.
+    words: tags that have a meaning, and the words that each may hold, such as {"suite": ("request", "past")}.
     split: for rows that don't say; None divides these by `assign_splits` with `seed`, `validation` and
         `heldout`.
     limit: reads the first so many rows only.
@@ -55,7 +57,7 @@ def read_prompts(
     found: set[str] = set()
     for row in read_rows(path):
         found |= row.values.keys()
-        prompt = _prompt(row, names, expected)
+        prompt = _prompt(row, names, expected, words or {})
         if prompt.id in seen and _value(row, names, "id") is not None:
             raise BadInput(f"{row.where}: the id {prompt.id!r} is that of {seen[prompt.id]} too: ids are unique")
         prompt = dataclasses.replace(prompt, id=_free(prompt.id, seen))
@@ -124,10 +126,17 @@ def _value(row: Row, names: Mapping[str, str], field: str) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _prompt(row: Row, names: Mapping[str, str], expected: Expected | Mapping[str, Expected] | None) -> Prompt:
+def _prompt(
+    row: Row,
+    names: Mapping[str, str],
+    expected: Expected | Mapping[str, Expected] | None,
+    words: Mapping[str, Sequence[str]],
+) -> Prompt:
     messages = _messages(row, names)
-    used = set(names.values())
+    used = {*names.values(), *words}
     tags = {name: _tag(value) for name, value in row.values.items() if name not in used and value is not None}
+    meant = {name: _word(row, {name: name}, name, allowed) for name, allowed in words.items()}
+    tags |= {name: word for name, word in meant.items() if word is not None}
     category = _value(row, names, "category")
     if category is not None:
         tags["category"] = _tag(category)

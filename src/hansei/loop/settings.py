@@ -26,8 +26,9 @@ class ProbeSettings:
     """The model: `town`, a folder, a Hugging Face name, or openai:NAME with --base-url."""
     prompts: str
     """JSONL, CSV or Parquet with `prompt` or `messages`; optional: id, category, split, expected (refuse or
-    answer), reference (a good answer), mistake (a bad one). All other columns become tags. `town`: the
-    town's own requests."""
+    answer), reference (a good answer), mistake (a bad one), suite (which rate a row is in: request if not
+    given, past or future for requests in another tense, hijack for changed instructions, capability for questions with
+    a reference). All other columns become tags. `town`: the town's own requests."""
     out: str
     """Folder of the run. The same command again goes on where it stopped."""
     base_url: str | None = None
@@ -123,6 +124,34 @@ class RejudgeSettings:
     """Precision of such a judge."""
     device_map: str | None = None
     """Spreads such a judge over devices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """Settings of `hansei import`."""
+
+    file: str
+    """garak report.jsonl, promptfoo JSON results, an Inspect log as .json, a JailbreakBench artifact, or JSONL with
+    prompt, answer and outcome; which it is is told from what is in it."""
+    out: str
+    """Folder of the run that is made of it."""
+    expected: Literal["refuse", "answer"] | None = None
+    """What a good model does with the prompts of which the tool doesn't say: refuse or answer. `hansei judge` and
+    `hansei learn` need to know."""
+    scorer: str | None = None
+    """Inspect: which scorer's word counts, where the log has several."""
+    fail_from: float | None = None
+    """Inspect: a numeric score of at least this is a fail."""
+    pass_from: float | None = None
+    """Inspect: a numeric score of at least this is a pass."""
+    limit: int | None = None
+    """At most so many answers."""
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise BadInput(f"limit: expected at least 1, found {self.limit}")
+        if self.fail_from is not None and self.pass_from is not None:
+            raise BadInput("fail_from and pass_from: give one of them, as the score is either bad or good when high")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,8 @@ TOWN = "town"
 """In place of a file: the town's own requests."""
 PROOF = ("request", "past", "future", "hijack")
 """What the town asks of a student."""
+WORDS = {"suite": (*PROOF, "capability")}
+"""The suites that there are figures for: an answer of another suite would be in no rate."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _apart(where: str, heldout: Sequence[Prompt], taught: Sequence[Prompt]) -> N
 
 def _divided(path: str, seed: int, **more: Any) -> list[Prompt]:
     """All rows; those that name no split are train or heldout, as nothing is searched for on validation."""
-    one, other = (read_prompts(path, split=split, **more) for split in ("train", "heldout"))
+    one, other = (read_prompts(path, split=split, words=WORDS, **more) for split in ("train", "heldout"))
     silent = [a for a, b in zip(one, other, strict=True) if a.split != b.split]
     divided = by_id(assign_splits(silent, seed, validation=0.0))
     return [divided.get(prompt.id, prompt) for prompt in one]
