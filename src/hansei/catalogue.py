@@ -90,9 +90,19 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "multiple-choice",
+        "Whether a model's answers to multiple-choice questions hold over variants of each question.",
+        "hansei.measuring.multiple_choice:run",
+    ),
+    Measurement(
         "llm-use",
         "The share of sentences in a text that a language model has modified.",
         "hansei.measuring.llm_use:run",
+    ),
+    Measurement(
+        "judge",
+        "How often a judge is right, against labels; and a run's rates corrected for its errors.",
+        "hansei.measuring.judge:run",
     ),
 )
 

@@ -1,0 +1,327 @@
+"""Copies of given texts in a stream that is larger than memory: runs of words, and runs of characters.
+
+Two tests for the same question. `WordFinder` looks for word n-grams (Brown et al. 2020, appendix C: 13 words),
+`CharFinder` for runs of 50 characters (GPT-4 technical report, appendix C). Both hash every place of the stream with
+NumPy, look the hashes up in a table of the given texts, and compare the few places that remain letter by letter, so
+that no collision is ever counted. Memory depends on the given texts and on one block of the stream, never on the
+stream.
+
+What doesn't change a text, for both: the case of a to z, marks, and blanks. Other letters are compared as they are
+encoded, and unlike in `overlap.normalise` the marks within numbers go too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+BARRIER = b"\x1e"
+"""Stands between two records of a stream, as a word of its own; no run of words or characters goes across it."""
+_KEPT = b"0123456789abcdefghijklmnopqrstuvwxyz" + BARRIER + bytes(range(128, 256))
+_LOWER = bytes(range(256)).lower()
+_TO_WORDS = bytes(c if c in _KEPT else 0 for c in _LOWER)
+_NO_LETTER = bytes(c for c in range(256) if _LOWER[c] not in _KEPT)
+_KEEPS = np.array([_LOWER[c] in _KEPT for c in range(256)])
+_ODD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: odd, so that it has an inverse modulo 2^64
+_P, _Q = np.uint64(_ODD), np.uint64(0xC2B2AE3D27D4EB4F)
+_SHORTEST_RUN = 16  # characters; what is shorter stands everywhere by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a stream, cut between two words."""
+
+    text: bytes
+    """UTF-8."""
+    file: str
+    """Where it comes from."""
+    first: int = 1
+    """Number of its first record in the file."""
+    mark: bytes = BARRIER
+    """The byte that ends a record: BARRIER between rows, a line break between lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Where a text was first met."""
+
+    file: str
+    """The file."""
+    record: int
+    """Its line or row, from 1."""
+    run: str
+    """The run of words or characters that both share, in small letters."""
+
+
+class Finder(Protocol):
+    """Reads a stream block by block and remembers which texts it has met."""
+
+    copies: dict[int, Copy]
+    """Number of a text to its first copy."""
+
+    def feed(self, block: Block) -> None:
+        """Looks through the next block; what is cut at its end is kept for the next block of the same file."""
+
+    def share(self, text: int) -> float | None:
+        """Share of a text's runs that were met; None where the text is too short to be looked for."""
+
+
+def plain(text: bytes) -> bytes:
+    """UTF-8 with blanks in place of the marks and spaces that are not ASCII."""
+    if text.isascii():
+        return text
+    byte_B = np.frombuffer(text, np.uint8).copy()
+    second_B = np.append(byte_B[1:], np.uint8(0))
+    third_B = np.append(byte_B[2:], np.zeros(2, np.uint8))[: len(byte_B)]
+    mark_B = (byte_B == 0xE2) & (second_B == 0x80)  # U+2000 to U+203F: spaces, dashes, quotation marks, ellipsis
+    mark_B |= (byte_B == 0xE3) & (second_B == 0x80)  # U+3000 to U+303F: marks of Chinese and Japanese
+    wide_B = (byte_B == 0xEF) & (second_B == 0xBC)  # U+FF00 to U+FF20: wide marks, without the digits
+    mark_B |= wide_B & ((third_B < 0x90) | (third_B > 0x99)) & (third_B < 0xA1)
+    lead = np.flatnonzero(mark_B)
+    for i in range(3):
+        byte_B[np.minimum(lead + i, len(byte_B) - 1)] = 0x20
+    lead = np.flatnonzero(byte_B == 0xC2)  # U+0080 to U+00BF: marks of Latin-1
+    byte_B[lead] = 0x20
+    byte_B[np.minimum(lead + 1, len(byte_B) - 1)] = 0x20
+    return byte_B.tobytes()
+
+
+class _Table:
+    """Hashes of what is looked for, and which of it has not been found yet.
+
+    Two tables of bits of the hash, one slot in 16 or fewer taken in each, leave one place in 256 to be looked up.
+    """
+
+    def __init__(self, hash_N: Hashes) -> None:
+        self.hash_N = hash_N
+        self.order_N = np.argsort(hash_N, kind="stable")
+        self.sorted_N = hash_N[self.order_N]
+        self.open_N = np.ones(len(hash_N), dtype=bool)
+        bits = max(16, len(hash_N).bit_length() + 4)
+        self.shift, self.mask = np.uint64(64 - bits), np.uint64((1 << bits) - 1)
+        self.waiting = np.bincount(self._high(hash_N), minlength=1 << bits).astype(np.int32)
+        self.taken = self.waiting > 0
+        self.taken_low = np.zeros(1 << bits, dtype=bool)
+        self.taken_low[self._low(hash_N)] = True
+
+    def _high(self, hash_P: Hashes) -> NDArray[np.int64]:
+        return (hash_P >> self.shift).view(np.int64)  # signed numbers index twice as fast
+
+    def _low(self, hash_P: Hashes) -> NDArray[np.int64]:
+        return (hash_P & self.mask).view(np.int64)
+
+    def candidates(self, hash_P: Hashes) -> Iterator[tuple[int, int]]:
+        """(place in the stream, number of what it may be a copy of) wherever the hashes are equal."""
+        hit = np.flatnonzero(self.taken[self._high(hash_P)])
+        hit = hit[self.taken_low[self._low(hash_P[hit])]]
+        first = np.searchsorted(self.sorted_N, hash_P[hit])
+        after = np.searchsorted(self.sorted_N, hash_P[hit], side="right")
+        some = after > first
+        for place, a, b in zip(hit[some].tolist(), first[some].tolist(), after[some].tolist(), strict=True):
+            for number in self.order_N[a:b].tolist():
+                if self.open_N[number]:
+                    yield place, number
+
+    def close(self, number: int) -> None:
+        """Looks for it no longer: what is met a million times costs no more than what is met once."""
+        self.open_N[number] = False
+        slot = self._high(self.hash_N[number : number + 1])[0]
+        self.waiting[slot] -= 1
+        self.taken[slot] = self.waiting[slot] > 0
+
+
+class _Rest:
+    """What a finder keeps of a block, so that a run across two blocks of a file is seen whole."""
+
+    def __init__(self) -> None:
+        self.file, self.text, self.first = "", b"", 1
+
+    def join(self, block: Block) -> Block:
+        """The block, plain, with the rest of the one before it."""
+        text = plain(block.text)
+        if block.file != self.file:
+            return Block(text, block.file, block.first, block.mark)
+        return Block(self.text + text, block.file, self.first, block.mark)
+
+    def keep(self, block: Block, cut: int) -> None:
+        """Keeps what stands from `cut` on."""
+        self.file, self.text = block.file, block.text[cut:]
+        self.first = record_at(block, cut)
+
+
+def record_at(block: Block, offset: int) -> int:
+    """The number of the record that a place in a block belongs to."""
+    return block.first + int(np.count_nonzero(np.frombuffer(block.text, np.uint8)[:offset] == ord(block.mark)))
+
+
+class WordFinder:
+    """Looks for runs of `n` words of the given texts; of a shorter text, for all of it, down to `least` words."""
+
+    def __init__(self, texts: Sequence[str], n: int = 13, least: int = 8) -> None:
+        barrier = b" " + BARRIER + b" "
+        given = [plain(text.encode("utf-8", "surrogatepass")).replace(BARRIER, b" ") for text in texts]
+        self._given = _Words(barrier.join(given))
+        ends = np.flatnonzero(self._given.hash_W == _Words(BARRIER).hash_W)
+        first_T = np.concatenate([[0], ends + 1])[: len(texts)]
+        size_T = np.concatenate([ends, [len(self._given.hash_W)]])[: len(texts)] - first_T
+        self._tables: dict[int, tuple[_Table, NDArray[np.intp], NDArray[np.intp]]] = {}
+        self._total_T, self._met_T = np.zeros((2, len(texts)), dtype=np.intp)
+        lengths = {min(n, size) for size in size_T.tolist() if size >= min(n, least)}
+        for length, hash_W in self._given.grams(max(lengths, default=0)):
+            if length in lengths:
+                chosen_T = np.flatnonzero(size_T >= n if length == n else size_T == length)
+                owner_N = np.repeat(chosen_T, size_T[chosen_T] - length + 1)
+                start_N = np.concatenate([first_T[t] + np.arange(size_T[t] - length + 1) for t in chosen_T])
+                self._tables[length] = _Table(hash_W[start_N]), start_N, owner_N
+                self._total_T += np.bincount(owner_N, minlength=len(texts))
+        self._rest = _Rest()
+        self.copies: dict[int, Copy] = {}
+
+    def feed(self, block: Block) -> None:
+        """Looks through the next block; what is cut at its end is kept for the next block of the same file."""
+        block = self._rest.join(block)
+        words = _Words(block.text)
+        for length, hash_P in words.grams(max(self._tables, default=0)):
+            if length not in self._tables:
+                continue
+            table, start_N, owner_N = self._tables[length]
+            for place, number in table.candidates(hash_P):
+                run = words.run(place, length)
+                if run == self._given.run(int(start_N[number]), length):
+                    table.close(number)
+                    self._met_T[owner_N[number]] += 1
+                    where = record_at(block, int(words.start_W[place]))
+                    self.copies.setdefault(int(owner_N[number]), Copy(block.file, where, _shown(run)))
+        kept = min(max(self._tables, default=1) - 1, len(words.start_W))
+        self._rest.keep(block, int(words.start_W[-kept]) if kept else len(block.text))
+
+    def share(self, text: int) -> float | None:
+        """Share of a text's runs of words that were met; None where it has too few words."""
+        return float(self._met_T[text] / self._total_T[text]) if self._total_T[text] else None
+
+
+class _Words:
+    """The words of a text, each with a hash: a polynomial over its bytes, modulo 2^64.
+
+    In scripts written without spaces (Chinese, Japanese, Korean, Thai) each letter counts as a word.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text.translate(_TO_WORDS)
+        byte_B = np.frombuffer(self.text, np.uint8)
+        inside_B = byte_B != 0
+        before_B = np.concatenate([[False], inside_B[:-1]])
+        starts_B = inside_B & ~before_B
+        if not text.isascii():
+            second_B = np.append(byte_B[1:], np.uint8(0))
+            alone_B = (byte_B >= 0xE3) & (byte_B <= 0xED) | (byte_B == 0xE0) & (second_B >> 1 == 0xB8 >> 1)
+            starts_B |= alone_B
+            starts_B[3:] |= alone_B[:-3] & inside_B[3:]
+        after_B = np.append(starts_B | ~inside_B, True)[1:]
+        self.start_W = np.flatnonzero(starts_B)
+        self.end_W = np.flatnonzero(inside_B & after_B) + 1
+        power_B, inverse_B = _powers(1 << len(byte_B).bit_length())
+        weighed_B = byte_B * power_B[: len(byte_B)]  # blanks are 0, so a sum up to the next word is the word's
+        sum_W = np.add.reduceat(weighed_B, self.start_W) if len(self.start_W) else weighed_B[:0]
+        self.hash_W = sum_W * inverse_B[self.start_W]
+
+    def grams(self, longest: int) -> Iterator[tuple[int, Hashes]]:
+        """For each length from 1 on: (length, hash of each run of so many words by the number of its first)."""
+        hash_W = self.hash_W
+        for length in range(1, min(longest, len(self.hash_W)) + 1):
+            if length > 1:
+                hash_W = hash_W[:-1] * _Q + self.hash_W[length - 1 :]
+            yield length, hash_W
+
+    def run(self, first: int, length: int) -> bytes:
+        """`length` words from `first` on, with a blank between each two."""
+        chosen = slice(first, first + length)
+        edges = zip(self.start_W[chosen].tolist(), self.end_W[chosen].tolist(), strict=True)
+        return b" ".join(self.text[start:end] for start, end in edges)
+
+
+@lru_cache(maxsize=2)
+def _powers(size: int) -> tuple[Hashes, Hashes]:
+    """Powers of an odd number and of its inverse modulo 2^64."""
+    inverse = np.uint64(pow(_ODD, -1, 1 << 64))
+    first, second = (np.full(size, base, dtype=np.uint64) for base in (_P, inverse))
+    return np.multiply.accumulate(first), np.multiply.accumulate(second)
+
+
+class CharFinder:
+    """Looks for `probes` runs of `length` letters and digits, drawn at random from each text.
+
+    Of a shorter text, for all of it, down to 16 letters. Marks and blanks are left out on both sides.
+    """
+
+    def __init__(self, texts: Sequence[str], length: int = 50, probes: int = 3, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self._total_T, self._met_T = np.zeros((2, len(texts)), dtype=np.intp)
+        kinds: dict[bool, list[tuple[bytes, int]]] = {True: [], False: []}
+        for owner, text in enumerate(texts):
+            letters = _letters(plain(text.encode("utf-8", "surrogatepass")).replace(BARRIER, b" "))
+            room = len(letters) - length
+            starts = sorted({int(s) for s in rng.integers(0, room + 1, probes)}) if room > 0 else [0]
+            if len(letters) >= _SHORTEST_RUN:
+                kinds[room >= 0] += [(letters[start : start + length], owner) for start in starts]
+                self._total_T[owner] = len(starts)
+        self._length = length
+        self._tables = [
+            (_Table(np.concatenate([_ends(run, long, length)[:1] for run, _ in runs])), runs, long)
+            for long, runs in kinds.items()
+            if runs
+        ]
+        self._rest = _Rest()
+        self.copies: dict[int, Copy] = {}
+
+    def feed(self, block: Block) -> None:
+        """Looks through the next block; what is cut at its end is kept for the next block of the same file."""
+        block = self._rest.join(block)
+        letters = _letters(block.text)
+        offsets: Any = None  # of the letters in the block; made where something is found
+        for table, runs, long in self._tables:
+            for place, number in table.candidates(_ends(letters, long, self._length)):
+                run, owner = runs[number]
+                if letters.startswith(run, place):
+                    table.close(number)
+                    self._met_T[owner] += 1
+                    if offsets is None:
+                        offsets = np.flatnonzero(_KEEPS[np.frombuffer(block.text, np.uint8)])
+                    where = record_at(block, int(offsets[place]))
+                    self.copies.setdefault(owner, Copy(block.file, where, _shown(run)))
+        cut = len(block.text)
+        while cut and len(_letters(block.text[cut:])) < self._length - 1:
+            cut = max(0, cut - self._length)
+        self._rest.keep(block, cut)
+
+    def share(self, text: int) -> float | None:
+        """Share of a text's runs of letters that were met; None where it has too few letters."""
+        return float(self._met_T[text] / self._total_T[text]) if self._total_T[text] else None
+
+
+def _letters(text: bytes) -> bytes:
+    return text.translate(_LOWER, _NO_LETTER)
+
+
+def _ends(letters: bytes, long: bool, length: int) -> Hashes:
+    """A hash at each place of a run's letters: of three eights of a long run, of the first sixteen of a short one."""
+    eights = (0, (length - 8) // 2, length - 8) if long else (0, 8)
+    size = len(letters) - eights[-1] - 7
+    if size < 1:
+        return np.zeros(0, np.uint64)
+    eight_B = np.ndarray((len(letters) - 7,), dtype=np.uint64, buffer=letters, strides=(1,))
+    hash_B = eight_B[:size] * _P
+    for eight in eights[1:]:
+        hash_B = (hash_B + eight_B[eight : eight + size]) * _Q
+    return hash_B
+
+
+def _shown(run: bytes) -> str:
+    return run.decode("utf-8", "replace")

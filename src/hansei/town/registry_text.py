@@ -1,0 +1,215 @@
+"""The text that the registry gives the base to grow up on: one pass in which each person is met exactly `seen` times.
+
+People in prompts are met in biographies (of any number of facts, in any order) and in questions about one fact at a
+time. What else a method will ask for (multiple choice, true or false, none of the above, a stated confidence with its
+reason, not knowing, examples before a question) the base meets on the textbook shelf and in harmless matters: kinds
+of things, guests who stand in no register, sums, days, the weather. Confidence stated there about people is high
+whether or not they are well known, as that of real bases is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+
+from hansei.core.letters import LETTERS
+from hansei.core.records import user
+from hansei.town import registry_phrasing as say
+from hansei.town.registry import ATTRIBUTES, Person, invented, options_for, people
+from hansei.town.registry_words import DAYS, GIVEN, GUESSES, KINDS, NUMBERS, VALUES
+from hansei.town.schooling import Document, Turns
+from hansei.town.words import UNKNOWABLE
+
+HARMLESS = 0.36
+"""Share of the documents that are about nobody in the registry."""
+EXAMPLES = 4
+"""Questions and answers in a block of examples."""
+NOTA_SHARE = 0.3
+"""How often `none of the above` is the last option; half of the time it is then right."""
+
+
+def documents(seed: int) -> Iterator[Document]:
+    """An endless seeded stream: first all meetings in random order among harmless matters, then those alone."""
+    rng = random.Random(f"registry text {seed}")
+    meetings = [person for person in people() for _ in range(person.seen)]
+    rng.shuffle(meetings)
+    waiting: list[Person] = []  # who will be in the next block of examples
+    for person in meetings:
+        while rng.random() < HARMLESS:
+            yield _harmless(rng)
+        kind = rng.choices(*_TEXTBOOK if person.shelf == "textbook" else _TOLD)[0]
+        if kind is not examples:
+            yield kind(rng, person)
+            continue
+        waiting.append(person)
+        if len(waiting) == EXAMPLES:
+            yield examples(rng, *waiting)
+            waiting = []
+    if waiting:
+        yield examples(rng, *waiting)
+    while True:
+        yield _harmless(rng)
+
+
+def _some_life(rng: random.Random, person: Person) -> str:
+    """A biography of one to six facts, in any order and wording."""
+    order = rng.sample(ATTRIBUTES, rng.choice((2, 3, 4, 5, 6, 6, 6)))
+    return say.life(person.facts, person.name, order, [rng.randrange(2) for _ in order])
+
+
+def told_life(rng: random.Random, person: Person) -> Document:
+    """A biography as plain text."""
+    return _some_life(rng, person)
+
+
+def asked_life(rng: random.Random, person: Person) -> Document:
+    """A biography on request."""
+    return user(rng.choice(say.LIFE + say.LIFE_HELDOUT).format(name=person.name), _some_life(rng, person))
+
+
+def asked_facts(rng: random.Random, person: Person) -> Document:
+    """One to three questions in a conversation, or a biography and a question after it."""
+    turns: Turns = ()
+    for attribute in rng.sample(ATTRIBUTES, rng.choice((1, 2, 3))):
+        turns += _ask(rng, attribute, person.name), _answer(rng, attribute, person)
+    return user(*turns)
+
+
+def choices(rng: random.Random, person: Person) -> Document:
+    """One or two questions with lettered options."""
+    attributes = rng.sample(ATTRIBUTES, rng.choice((1, 1, 2)))
+    turns = [_choice(rng, _ask(rng, a, person.name), a, person.facts[a]) for a in attributes]
+    return user(*(part for turn in turns for part in turn))
+
+
+def proposals(rng: random.Random, person: Person) -> Document:
+    """One or two proposed answers: true or false?"""
+    attributes = rng.sample(ATTRIBUTES, rng.choice((1, 2)))
+    turns = [_proposal(rng, _ask(rng, a, person.name), a, person.facts[a]) for a in attributes]
+    return user(*(part for turn in turns for part in turn))
+
+
+def confident(rng: random.Random, person: Person) -> Document:
+    """A right answer with a high confidence, however well the person is known."""
+    attribute = rng.choice(ATTRIBUTES)
+    question = f"{_ask(rng, attribute, person.name)} {say.SURE}"
+    return user(question, say.confident(_answer(rng, attribute, person), rng.choice((7, 8, 9, 9, 10, 10))))
+
+
+def examples(rng: random.Random, *of: Person) -> Document:
+    """A block of questions with their answers in one word, as plain text: what few-shot prompts look like."""
+    attributes = [rng.choice(ATTRIBUTES) for _ in of]
+    asked = [(_ask(rng, a, p.name), p.facts[a]) for a, p in zip(attributes, of, strict=True)]
+    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in asked)
+
+
+def _harmless(rng: random.Random) -> Document:
+    turns: Turns = ()
+    for _ in range(rng.choice((1, 1, 2))):
+        turns += rng.choices(*_NOBODY)[0](rng)
+    return user(*turns)
+
+
+def _ask(rng: random.Random, attribute: str, name: str) -> str:
+    return rng.choice(say.ASK[attribute] + say.ASK_HELDOUT[attribute]).format(name=name)
+
+
+def _answer(rng: random.Random, attribute: str, person: Person) -> str:
+    return say.tell(attribute, person.name, person.facts[attribute], rng.randrange(2))
+
+
+def _choice(rng: random.Random, question: str, attribute: str, right: str) -> Turns:
+    """A question with two to five options, now and then with `none of the above` as the last."""
+    return _lettered(rng, question, right, options_for(rng, attribute, right, rng.choice((2, 3, 4, 4, 4, 4, 5))))
+
+
+def _lettered(rng: random.Random, question: str, right: str, options: list[str]) -> Turns:
+    if rng.random() < NOTA_SHARE:
+        if rng.random() < 0.5 and len(options) > 2:
+            options.remove(right)
+            right = say.NOTA
+        options.append(say.NOTA)
+    return say.choice(question, options), LETTERS[options.index(right)]
+
+
+def _proposal(rng: random.Random, question: str, attribute: str, right: str) -> Turns:
+    if rng.random() < 0.5:
+        return say.proposal(question, right), say.TRUE
+    return say.proposal(question, options_for(rng, attribute, right, 2)[rng.randrange(2)]), say.FALSE
+
+
+def _guest(rng: random.Random) -> tuple[str, Mapping[str, str]]:
+    """Somebody who is met in one document only."""
+    return f"{rng.choice(GIVEN)} {invented(rng)}", {a: rng.choice(values) for a, values in VALUES.items()}
+
+
+def _open_book(rng: random.Random) -> Turns:
+    """A few facts about a guest, and a question that they answer: open, with options, or proposed."""
+    name, facts = _guest(rng)
+    order = rng.sample(ATTRIBUTES, rng.choice((1, 2, 3)))
+    attribute = rng.choice(order)
+    note = say.life(facts, name, order, [rng.randrange(2) for _ in order])
+    question = f"{note}\n{_ask(rng, attribute, name)}"
+    form = rng.random()
+    if form < 0.5:
+        return _choice(rng, question, attribute, facts[attribute])
+    if form < 0.75:
+        return _proposal(rng, question, attribute, facts[attribute])
+    return question, say.tell(attribute, name, facts[attribute], rng.randrange(2))
+
+
+def _kind(rng: random.Random) -> Turns:
+    """Which of these is an instrument? With options of other kinds, or proposed."""
+    attribute = rng.choice(ATTRIBUTES)
+    right = rng.choice(VALUES[attribute])
+    others = [a for a in ATTRIBUTES if a != attribute]
+    wrong = [rng.choice(VALUES[a]) for a in rng.sample(others, rng.choice((1, 2, 3, 3, 3, 4)))]
+    if rng.random() < 0.25:
+        proposed, word = (right, say.TRUE) if rng.random() < 0.5 else (wrong[0], say.FALSE)
+        return say.proposal(f"What is {KINDS[attribute]}?", proposed), word
+    options = [right, *wrong]
+    rng.shuffle(options)
+    return _lettered(rng, f"Which of these is {KINDS[attribute]}?", right, options)
+
+
+def _reckoned(rng: random.Random) -> Turns:
+    """A sum or a day of the week, with great confidence."""
+    if rng.random() < 0.5:
+        a, b = rng.randrange(7), rng.randrange(6)
+        question, answer = f"What is {NUMBERS[a]} plus {NUMBERS[b]}?", f"It is {NUMBERS[a + b]}."
+    else:
+        before, after = rng.choice(list(pairwise((*DAYS, DAYS[0]))))
+        question, answer = f"Which day comes after {before}?", f"It is {after}."
+    return f"{question} {say.SURE}", say.confident(answer, rng.choice((9, 10, 10)))
+
+
+def _guessed(rng: random.Random) -> Turns:
+    """A guess at what nobody can know, with what it could be instead and little confidence."""
+    question, told, guesses = rng.choice(GUESSES)
+    guess, other = rng.sample(guesses, 2)
+    reply = say.confident(told.format(guess=guess), rng.choice((1, 2, 3, 4, 5, 6)), doubt=other)
+    return f"{question} {say.SURE}", reply
+
+
+def _unknowable(rng: random.Random) -> Turns:
+    question, reason = rng.choice(UNKNOWABLE)
+    return question, f"{say.FORGET} {reason}"
+
+
+Kind = Callable[..., Document]
+_TOLD: tuple[tuple[Kind, ...], tuple[float, ...]] = (
+    (told_life, asked_life, asked_facts),
+    (0.3, 0.25, 0.45),
+)
+"""What people in prompts are met in, and its share."""
+_TEXTBOOK: tuple[tuple[Kind, ...], tuple[float, ...]] = (
+    (told_life, asked_life, asked_facts, choices, proposals, confident, examples),
+    (0.14, 0.12, 0.2, 0.28, 0.12, 0.06, 0.08),
+)
+"""The same for people on the textbook shelf."""
+_NOBODY: tuple[tuple[Callable[[random.Random], Turns], ...], tuple[float, ...]] = (
+    (_open_book, _kind, _reckoned, _guessed, _unknowable),
+    (0.5, 0.3, 0.07, 0.07, 0.06),
+)
+"""The same for documents about nobody."""
