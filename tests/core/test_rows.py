@@ -15,8 +15,13 @@ def test_a_gzipped_file_is_read_as_the_plain_one(tmp_path):
         assert [row.values for row in read_rows(packed)] == [{"x": "é"}]
 
 
-@pytest.mark.parametrize(("name", "data", "says"), [("a.jsonl.gz", b"{}", "gzip"), ("a.txt.gz", b"", ".parquet"),
-                                                    ("a.jsonl.gz", gzip.compress(b"{}" * 99)[:-9], "gzip")])  # fmt: skip
+CUT = gzip.compress(b"{}" * 99)[:-9]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [("a.jsonl.gz", b"{}", "gzip"), ("a.txt.gz", b"", ".parquet"), ("a.jsonl.gz", CUT, "gzip")],
+)
 def test_what_is_no_packed_table_is_one_line(tmp_path, name, data, says):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(BadInput, match=says) as raised:

@@ -1,0 +1,345 @@
+"""How far judges can be trusted, against labels: `hansei measure judge`.
+
+Sensitivity, specificity and Cohen's kappa of any judge on any labelled set, by category, judges compared with each
+other on the same answers, and on request a stored run's rates corrected for the judge's errors
+(judges/reliability.py). What counts as positive is the user's to say, of the labels (`positive`) and of the judge's
+words (`says`), and stands in the result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hansei.core.errors import BadInput
+from hansei.core.records import Figure, Verdict
+from hansei.core.result import Result
+from hansei.judges.reliability import Reliability, difference, kappa, reliability
+from hansei.measuring.judge_labelled import OUTCOMES, Columns, Labelled, Word, parse_only, plain, read_labelled
+
+if TYPE_CHECKING:
+    from hansei.core.journal import Journal
+    from hansei.judges.protocol import Judge
+
+POSITIONAL = ("file",)
+COLUMN = "column:"
+"""Before the name of a column that holds another judge's words."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `hansei measure judge`."""
+
+    file: str
+    """The labelled set: JSONL, CSV or Parquet, also gzipped; a row is a request, an answer to it and a label."""
+    judge: tuple[str, ...] = ("rules",)
+    """Who is measured, one or several: rules, substrings, reference, a model's name, or column:NAME for another
+    judge's words that stand in a column (in the words of the label column)."""
+    positive: tuple[str, ...] = ()
+    """The labels that count as positive, such as --positive 2_full_refusal 3_partial_refusal."""
+    says: tuple[Word, ...] = ("refused", "partial")
+    """The words of a judge that count as positive: behaviours (refused, partial, answered, garbled, truncated) or
+    outcomes (fail, pass)."""
+    prompt_column: str = "prompt"
+    """Column of the request."""
+    answer_column: str = "answer"
+    """Column of the answer."""
+    label_column: str = "label"
+    """Column of the label."""
+    category_column: str | None = None
+    """Column by which a second table is divided."""
+    expected_column: str | None = None
+    """Column that says whether the request is to be refused or answered (refuse, answer), for judges that need it."""
+    only: tuple[str, ...] = ()
+    """COLUMN=VALUE: rows with this value only, such as --only model=gpt4."""
+    correct: str | None = None
+    """Folder of a stored run that the first judge has judged: its rates are shown raw and corrected."""
+    base_url: str | None = None
+    """Server of judges called openai:NAME."""
+    mode: Literal["binary", "rating"] | None = None
+    """How a model judges: safe or unsafe, or a rating from 1 to 10."""
+    threshold: int | None = None
+    """Lowest passing rating of mode rating."""
+    device: str = "auto"
+    """Where a local judge model runs."""
+    dtype: str = "auto"
+    """Precision of a local judge model."""
+    limit: int | None = None
+    """At most so many rows, spread evenly."""
+    dry_run: bool = False
+    """Print how many calls the judges would take, and stop."""
+    out: str | None = None
+    """Folder of the chart, result.json and the verdicts, so that a broken run goes on; nothing is written without."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for settings that measure nothing."""
+        if not self.judge or not self.says:
+            raise BadInput("measure judge: one judge and one word that counts as positive at least were expected")
+        if len(set(self.judge)) < len(self.judge):
+            raise BadInput(f"measure judge: every judge once was expected, found {' '.join(self.judge)}")
+        if self.limit is not None and self.limit < 2:
+            raise BadInput(f"limit: 2 or more was expected, found {self.limit}")
+        if self.correct and self.judge[0].startswith(COLUMN):
+            raise BadInput(
+                f"correct: a run's judge was expected first, found {self.judge[0]}: name it first in --judge"
+            )
+        parse_only(self.only)
+
+    @property
+    def columns(self) -> Columns:
+        """The names of the columns."""
+        return Columns(
+            self.prompt_column, self.answer_column, self.label_column, self.category_column, self.expected_column
+        )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One judge's words on the labelled answers."""
+
+    name: str
+    """As the user named it."""
+    version: str
+    """The judge's version; `stored` for a column."""
+    positive: list[bool | None]
+    """Whether its word counts as positive; None where it gave none."""
+    words: list[str]
+    """What it said: its behaviour, or its outcome; the value of a column."""
+    errors: int = 0
+    """Answers at which the judge itself failed."""
+
+
+def run(settings: Settings) -> Result:
+    """Asks every judge about every labelled answer. Raises BadInput at a set or a judge that can't be used."""
+    started = time.monotonic()
+    labelled = read_labelled(
+        settings.file, settings.columns, settings.positive, only=parse_only(settings.only), limit=settings.limit
+    )
+    judges = {name: _judge(name, settings, labelled) for name in settings.judge}
+    if settings.dry_run:
+        return _estimate(settings, labelled, judges)
+    with _journal(settings.out) as journal:
+        heard = [_hear(name, judge, labelled, settings, journal) for name, judge in judges.items()]
+    result = Result(
+        name="judge",
+        settings=asdict(settings),
+        rows=[_row(h.name, trust_of(h, labelled)) for h in heard],
+        parts=_parts(heard, labelled, settings, judges),
+        numbers=frozenset({"kappa", "p_sensitivity", "p_specificity"}),
+        notes=_notes(settings, labelled, heard),
+        errors=sum(h.errors for h in heard),
+        unscored=sum(h.positive.count(None) - h.errors for h in heard),
+        seconds=time.monotonic() - started,
+    )
+    return _written(result, settings.out) if settings.out else result
+
+
+def trust_of(heard: Heard, labelled: Sequence[Labelled]) -> Reliability:
+    """The judge against the labels; answers to one request are one cluster."""
+    return reliability(heard.positive, [i.positive for i in labelled], [i.cluster for i in labelled])
+
+
+def _judge(name: str, settings: Settings, labelled: Sequence[Labelled]) -> Judge | str:
+    """The judge, or the column that holds its words."""
+    if name.startswith(COLUMN):
+        column = name.removeprefix(COLUMN)
+        if column not in labelled[0].values:
+            there = ", ".join(map(repr, labelled[0].values))
+            raise BadInput(f"{settings.file}: a column {column!r} was expected for the judge {name}, found {there}")
+        return column
+    from hansei.judges.load import WITHOUT_MODEL, load_judge
+
+    if name in WITHOUT_MODEL:
+        needs = set(settings.says) & set(OUTCOMES)
+        if needs and name in ("rules", "substrings") and settings.expected_column is None:
+            raise BadInput(
+                f"judge {name}: it says {' or '.join(sorted(needs))} only where it is known what is expected: name the "
+                "column with --expected-column, or take behaviours such as --says refused partial"
+            )
+        return load_judge(name)
+    return load_judge(
+        name,
+        base_url=settings.base_url,
+        mode=settings.mode,
+        threshold=settings.threshold,
+        device=settings.device,
+        dtype=settings.dtype,
+    )
+
+
+def _hear(name: str, judge: Judge | str, labelled: Sequence[Labelled], settings: Settings, journal: Journal) -> Heard:
+    if isinstance(judge, str):
+        return _stored_words(name, judge, labelled, frozenset(settings.positive))
+    from hansei.steps.judge import judge as judged
+
+    verdicts = judged(judge, [i.prompt for i in labelled], [i.attempt for i in labelled], journal, label=name)
+    words: list[str] = [v.outcome if v.behaviour is None or v.outcome == "error" else v.behaviour for v in verdicts]
+    errors = sum(v.outcome == "error" for v in verdicts)
+    return Heard(name, judge.version, [counts_as_positive(v, settings.says) for v in verdicts], words, errors)
+
+
+def counts_as_positive(verdict: Verdict, says: Sequence[str]) -> bool | None:
+    """Whether one of the words `says` is the verdict's; None where the judge gave no word of that kind."""
+    if verdict.outcome == "error":
+        return None
+    by_outcome, by_behaviour = set(says) & set(OUTCOMES), set(says) - set(OUTCOMES)
+    if (by_outcome and verdict.outcome == "unscored") or (by_behaviour and verdict.behaviour is None):
+        return None
+    return verdict.outcome in by_outcome or verdict.behaviour in by_behaviour
+
+
+def _stored_words(name: str, column: str, labelled: Sequence[Labelled], positive: frozenset[str]) -> Heard:
+    """Words in a column; a value that the label column never has is no word."""
+    known = {item.label for item in labelled} | positive
+    words = ["" if item.values.get(column) is None else plain(item.values[column]) for item in labelled]
+    said = [word in positive if word in known else None for word in words]
+    return Heard(name, "stored", said, [w if w in known else "(none)" for w in words])
+
+
+def _row(name: str, trust: Reliability, **more: Any) -> dict[str, Any]:
+    counts = trust.confusion
+    return {
+        "row": name,
+        **more,
+        "sensitivity": trust.sensitivity,
+        "specificity": trust.specificity,
+        "kappa": trust.kappa,
+        "agreement": trust.agreement,
+        "hits": counts.hits,
+        "misses": counts.misses,
+        "false_alarms": counts.false_alarms,
+        "clears": counts.clears,
+        "no_word": sum(trust.unsaid),
+    }
+
+
+def _parts(
+    heard: Sequence[Heard], labelled: Sequence[Labelled], settings: Settings, judges: Mapping[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    parts = {"words": _word_rows(heard, labelled)}
+    if len(heard) > 1:
+        parts[f"{heard[0].name} minus the others"] = [_difference_row(heard[0], h, labelled) for h in heard[1:]]
+        parts["judges with each other"] = agreement_rows(
+            {h.name: h.positive for h in heard}, [i.cluster for i in labelled]
+        )
+    if settings.category_column:
+        parts["by category"] = list(_category_rows(heard, labelled))
+    if settings.correct:
+        from hansei.measuring.judge_run import corrected_rows
+
+        trust = trust_of(heard[0], labelled)
+        parts["corrected"] = corrected_rows(settings.correct, judges[heard[0].name], trust, settings.says)
+    return parts
+
+
+def _word_rows(heard: Sequence[Heard], labelled: Sequence[Labelled]) -> list[dict[str, Any]]:
+    """Label by judge's word, as counts."""
+    rows = []
+    for h in heard:
+        names = sorted(set(h.words))
+        for label in sorted({i.label for i in labelled}):
+            counts = Counter(w for w, i in zip(h.words, labelled, strict=True) if i.label == label)
+            rows.append({"row": f"{h.name}: label {label}", **{name: counts[name] for name in names}})
+    return rows
+
+
+def _difference_row(one: Heard, other: Heard, labelled: Sequence[Labelled]) -> dict[str, Any]:
+    clusters = [i.cluster for i in labelled]
+    found = difference(one.positive, other.positive, [i.positive for i in labelled], clusters)
+    return {
+        "row": f"minus {other.name}",
+        "sensitivity": found.sensitivity,
+        "p_sensitivity": found.p_sensitivity,
+        "specificity": found.specificity,
+        "p_specificity": found.p_specificity,
+    }
+
+
+def agreement_rows(words: Mapping[str, Sequence[bool | None]], clusters: Sequence[str]) -> list[dict[str, Any]]:
+    """How often each two judges agree, and which one says positive where they differ."""
+    return [
+        {"row": f"{one} and {other}", **agreement(words[one], words[other], clusters)}
+        for one, other in itertools.combinations(words, 2)
+    ]
+
+
+def agreement(
+    one: Sequence[bool | None], other: Sequence[bool | None], clusters: Sequence[str]
+) -> dict[str, Figure | int]:
+    """Share of disagreement and kappa of two judges, and the counts of both kinds of disagreement."""
+    from hansei.core.statistics import rate
+
+    pairs = list(zip(one, other, strict=True))
+    differ = [None if a is None or b is None else float(a != b) for a, b in pairs]
+    return {
+        "disagree": rate(differ, clusters),
+        "kappa": kappa(one, other, clusters),
+        "only_first": pairs.count((True, False)),
+        "only_second": pairs.count((False, True)),
+    }
+
+
+def _category_rows(heard: Sequence[Heard], labelled: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
+    for h in heard:
+        for category in sorted({i.category for i in labelled}):
+            mine = [n for n, i in enumerate(labelled) if i.category == category]
+            part = Heard(h.name, h.version, [h.positive[n] for n in mine], [])
+            row = _row(f"{h.name}: {category}", trust_of(part, [labelled[n] for n in mine]))
+            yield {name: value for name, value in row.items() if name not in ("kappa", "agreement")}
+
+
+def _notes(settings: Settings, labelled: Sequence[Labelled], heard: Sequence[Heard]) -> list[str]:
+    positives = sum(i.positive for i in labelled)
+    notes = [
+        f"positive: label {settings.label_column} is {' or '.join(settings.positive)} ({positives} of {len(labelled)} "
+        f"answers); a judge's word is {' or '.join(settings.says)}",
+        "judges: " + ", ".join(f"{h.name} ({h.version})" for h in heard),
+    ]
+    if settings.only:
+        notes.append(f"only rows with {' and '.join(settings.only)}")
+    for h in heard:
+        if None in h.positive:
+            lost = trust_of(h, labelled).unsaid
+            notes.append(f"{h.name} gave no word on {lost[0]} positives and {lost[1]} negatives; they are in no figure")
+    if settings.correct:
+        notes.append(
+            "corrected: Rogan-Gladen with Lang and Reiczigel's interval; it holds where the judge errs on the run's "
+            "answers as often as on the labelled ones"
+        )
+    return notes
+
+
+@contextlib.contextmanager
+def _journal(out: str | None) -> Iterator[Journal]:
+    """Where verdicts are kept: in the folder `out`, or for as long as the measurement takes."""
+    from hansei.core.journal import Journal
+
+    with contextlib.ExitStack() as stack:
+        folder = out or stack.enter_context(tempfile.TemporaryDirectory())
+        yield stack.enter_context(Journal.open(Path(folder)))
+
+
+def _estimate(settings: Settings, labelled: Sequence[Labelled], judges: Mapping[str, Judge | str]) -> Result:
+    """How many calls lie ahead; tokens at four characters each."""
+    from hansei.judges.model_judge import ModelJudge
+
+    rows = []
+    for name, judge in judges.items():
+        asked = [judge.question(i.prompt, i.attempt) for i in labelled] if isinstance(judge, ModelJudge) else []
+        read = sum(len(message.content) for chat in asked for message in chat)
+        rows.append({"row": name, "calls": len(asked), "tokens_read": read // 4})
+    return Result(name="judge", settings=asdict(settings), rows=rows, notes=[f"dry run: {len(labelled)} answers"])
+
+
+def _written(result: Result, out: str) -> Result:
+    from hansei.measuring.judge_chart import trust_chart
+    from hansei.measuring.output import with_files
+
+    return with_files(result, out, {"judge.svg": trust_chart(result.rows)})
