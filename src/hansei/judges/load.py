@@ -7,7 +7,7 @@ from typing import Any, Literal
 from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
 
-WITHOUT_MODEL = ("rules", "substrings", "reference", "town")
+WITHOUT_MODEL = ("rules", "rules-outright", "substrings", "reference", "town")
 """Judges that ask no model."""
 
 
@@ -21,7 +21,7 @@ def load_judge(
     dtype: str = "auto",
     device_map: Any = None,
 ) -> Judge:
-    """`town`, `rules`, `substrings` and `reference` are the judges without a model; any other name is a model's.
+    """The judge of WITHOUT_MODEL that is called so; any other name is a model's.
 
     A model's name is what `hansei.models.load` takes: a folder, a Hugging Face name or `openai:NAME` with
     `base_url`; `mode` (binary unless said otherwise) and `threshold` are `ModelJudge`'s. `device`, `dtype`
@@ -50,10 +50,10 @@ def _without_model(name: str) -> Judge:
         from hansei.judges.exact import TownJudge
 
         return TownJudge()
-    if name == "rules":
+    if name in ("rules", "rules-outright"):
         from hansei.judges.rules import RefusalRules
 
-        return RefusalRules()
+        return RefusalRules(outright=name == "rules-outright")
     if name == "substrings":
         from hansei.judges.substrings import SubstringJudge
 
