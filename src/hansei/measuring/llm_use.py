@@ -40,9 +40,9 @@ class Settings:
     targets: tuple[str, ...]
     """Texts to be measured: .txt (a line is a sentence or paragraph, blank lines part documents), .txt.gz, JSONL, CSV,
     Parquet, or a folder whose text files are a document each."""
-    human: str = ""
+    human: str | None = None
     """Training text by people only, of the same kind and time (such as abstracts of the field before 2020)."""
-    ai: str = ""
+    ai: str | None = None
     """Training text by a language model, about the same things; or let --writer write it."""
     writer: str | None = None
     """In place of --ai: a model (folder, Hugging Face name, openai:NAME) that writes the human text anew from its own
@@ -97,7 +97,7 @@ def run(settings: Settings) -> Result:
     """Train, choose, calibrate, estimate every target. Raises BadInput at text that can't be worked with."""
     started = time.monotonic()
     targets = [read_text(path, settings.column) for path in settings.targets]
-    human = read_documents(settings.human, settings.column)
+    human = read_documents(str(settings.human), settings.column)
     human_text = text_of(human)
     ai = read_text(settings.ai or _written_by_model(human, settings), settings.column if settings.ai else "text")
     lists = {"all words": None} | {path: word_list(path) for path in settings.words}

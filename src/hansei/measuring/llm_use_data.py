@@ -123,9 +123,13 @@ def word_lists(folder: Path) -> dict[str, set[str] | None]:
 def _adjectives(lines: list[str]) -> set[str]:
     """Words with at least as many adjective senses as all others."""
     senses: Counter[str] = Counter()
+    adjective: set[str] = set()
     for line in lines:
         synset = json.loads(line)
-        for member in synset["members"]:
-            senses[member.lower()] += 1 if synset["pos"] in "as" else -1
-    adjective = {m.lower() for line in lines if (s := json.loads(line))["pos"] in "as" for m in s["members"]}
+        members = [member.lower() for member in synset["members"]]
+        if synset["pos"] in "as":
+            adjective.update(members)
+            senses.update(members)
+        else:
+            senses.subtract(members)
     return {word for word in adjective if senses[word] >= 0}

@@ -37,7 +37,7 @@ MIXTURES = 50
 class Settings:
     """Settings of the experiment."""
 
-    data: str = ""
+    data: str | None = None
     """Folder of the released data: `llm_use_in_papers`, or the folder that holds it."""
     out: str | None = "runs/llm-use"
     """Folder for the charts and result.json."""
@@ -60,12 +60,12 @@ class Settings:
 def run(settings: Settings) -> Result:
     """Every field of the folder that has training and validation files."""
     started = time.monotonic()
-    folder, found = fields(settings.data)
+    folder, found = fields(str(settings.data))
     named = ", ".join(f"{field.name} ({len(field.validation)} files)" for field in found)
     print(f"{named}; {settings.seeds} seeds; about {12 * settings.seeds * len(found)} s on one core", flush=True)
     if settings.dry_run:
         return Result(name="llm-use", kind="paper", settings=asdict(settings), rows=[])
-    lists = {"all words": None} | word_lists(folder)
+    lists = word_lists(folder)
     results = [_field(field, lists, settings) for field in found]
     parts: dict[str, Sequence[Mapping[str, Any]]] = {}
     for field, (_, more, _) in zip(found, results, strict=True):
@@ -106,7 +106,9 @@ def _field(field: Field, lists: Mapping[str, set[str] | None], settings: Setting
             "published_share": published.get(share, Figure(None, None, None, len(text.sentences))),
         }
         rows.append(row)
-    tried = train(field.human, field.ai, lists, MIN_COUNTS, sentences=sentences, seed=0)
+    tried = [first]
+    if lists:
+        tried.append(train(field.human, field.ai, lists, MIN_COUNTS, sentences=sentences, seed=0))
     more = {
         "errors": _error_rows(field, ours, published),
         "choice": choice_rows(first),
@@ -162,24 +164,25 @@ def _errors(table: Sequence[Sequence[float | None]], truths: Sequence[float]) ->
     return 100 * np.abs(np.array(table, dtype=float) - np.array(truths))
 
 
-def _vocabulary_rows(tried: Trained, field: Field) -> list[dict[str, Any]]:
+def _vocabulary_rows(tried: Sequence[Trained], field: Field) -> list[dict[str, Any]]:
     """Every vocabulary that was tried: the error expected from training text, and the one on the validation files."""
     rows = []
-    for row, candidate in zip(choice_rows(tried), tried.candidates, strict=True):
-        calibrated = [_calibrated(candidate, text, tried.index) for text in field.validation.values()]
-        errors = _errors([calibrated], list(field.validation))
-        rows.append(
-            {key: value for key, value in row.items() if key != "chosen"}
-            | {
-                "mean_error_points": round(float(errors.mean()), 2),
-                "largest_error_points": round(float(errors.max()), 2),
-            }
-        )
-    return rows
+    for trained in tried:
+        files = [occurrences(text.sentences, trained.index) for text in field.validation.values()]
+        for row, candidate in zip(choice_rows(trained), trained.candidates, strict=True):
+            errors = _errors([[_calibrated(candidate, file) for file in files]], list(field.validation))
+            rows.append(
+                {key: value for key, value in row.items() if key != "chosen"}
+                | {
+                    "mean_error_points": round(float(errors.mean()), 2),
+                    "largest_error_points": round(float(errors.max()), 2),
+                }
+            )
+    return sorted(rows, key=lambda row: float(row["expected_error_points"]))
 
 
-def _calibrated(candidate: Candidate, text: Text, index: Mapping[str, int]) -> float:
-    raw = estimate(_ratios(text, index, candidate.model))
+def _calibrated(candidate: Candidate, occurring_NV: Any) -> float:
+    raw = estimate(candidate.model.ratios(occurring_NV))
     return min(max(candidate.calibration.share(raw), 0.0), 1.0)
 
 

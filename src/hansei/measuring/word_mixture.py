@@ -161,39 +161,30 @@ def resampled(groups_N: Groups, draws: int, rng: np.random.Generator) -> Iterato
         yield times_DG if alone else times_DG[:, groups_N]
 
 
-def held_out(
-    occurring: tuple[Any, Any],
-    groups: tuple[Groups, Groups],
-    allowed_V: NDArray[np.bool_],
-    least: int,
-    folds: int,
-) -> tuple[Array, Array]:
-    """Ratios of all human and all AI training sentences, each by a model of the other folds' sentences.
+class Side:
+    """Human or AI training sentences, dealt into folds by document: its way of writing is never known beforehand."""
 
-    `occurring` are the occurrences of human and of AI sentences. A document's sentences are in one fold, so that its
-    own way of writing is never known beforehand.
-    """
-    sides = [_Side(matrix_NV, group % folds, folds) for matrix_NV, group in zip(occurring, groups, strict=True)]
-    human, ai = sides
-    for fold in range(folds):
-        model = fit(*human.without(fold), *ai.without(fold), allowed_V, least)
-        for side in sides:
-            side.ratio_N[side.fold_N == fold] = model.ratios(side.rows[fold])
-    return human.ratio_N, ai.ratio_N
-
-
-class _Side:
-    """Human or AI training sentences, dealt into folds."""
-
-    def __init__(self, occurring_NV: Any, fold_N: Groups, folds: int) -> None:
-        self.fold_N = fold_N
-        self.rows = [occurring_NV[np.flatnonzero(fold_N == fold)] for fold in range(folds)]
+    def __init__(self, occurring_NV: Any, groups_N: Groups, folds: int) -> None:
+        self.folds = folds
+        self.fold_N = groups_N % folds
+        self.rows = [occurring_NV[np.flatnonzero(self.fold_N == fold)] for fold in range(folds)]
         self.sums = np.array([np.asarray(rows.sum(axis=0)).ravel() for rows in self.rows])
-        self.ratio_N = np.zeros(len(fold_N))
+        self.total_V: Array = self.sums.sum(axis=0)
 
     def without(self, fold: int) -> tuple[Array, int]:
         """Occurrences of each word, and sentences, outside a fold."""
-        return self.sums.sum(axis=0) - self.sums[fold], int((self.fold_N != fold).sum())
+        return self.total_V - self.sums[fold], int((self.fold_N != fold).sum())
+
+
+def held_out(sides: Sequence[Side], allowed_V: NDArray[np.bool_], least: int) -> tuple[Array, Array]:
+    """Ratios of all human and all AI training sentences, each by a model of the other folds' sentences."""
+    human, ai = sides
+    ratios = [np.zeros(len(side.fold_N)) for side in sides]
+    for fold in range(human.folds):
+        model = fit(*human.without(fold), *ai.without(fold), allowed_V, least)
+        for side, ratio_N in zip(sides, ratios, strict=True):
+            ratio_N[side.fold_N == fold] = model.ratios(side.rows[fold])
+    return ratios[0], ratios[1]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from hansei.core.errors import BadInput
 from hansei.measuring.plain_text import read_lines
 from hansei.measuring.sentences import Text, words
-from hansei.measuring.word_mixture import Calibration, WordModel, fit, held_out, occurrences
+from hansei.measuring.word_mixture import Calibration, Side, WordModel, fit, held_out, occurrences
 
 SHARES = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25)
 """The shares over which the expected error is averaged: those of the paper's validation."""
@@ -77,6 +77,7 @@ def train(
     occurring = (occurrences(human.sentences, index), occurrences(ai.sentences, index))
     counts = (np.asarray(occurring[0].sum(axis=0)).ravel(), np.asarray(occurring[1].sum(axis=0)).ravel())
     groups = (_shuffled(human, FOLDS, seed), _shuffled(ai, FOLDS, seed + 1))
+    sides = [Side(matrix_NV, group_N, FOLDS) for matrix_NV, group_N in zip(occurring, groups, strict=True)]
     candidates = []
     for vocabulary, allowed in lists.items():
         allowed_V = np.array([allowed is None or word in allowed for word in index])
@@ -84,7 +85,7 @@ def train(
             model = fit(counts[0], len(human.sentences), counts[1], len(ai.sentences), allowed_V, least)
             if not model.words:
                 continue
-            ratios = held_out(occurring, groups, allowed_V, least, FOLDS)
+            ratios = held_out(sides, allowed_V, least)
             calibration = Calibration(*ratios, groups)
             if calibration.separates():
                 error = float(np.mean([calibration.expected_error(share, sentences) for share in SHARES]))
