@@ -43,6 +43,8 @@ BARE_SHARE = 0.75
 
 Stance = Literal["firm", "objects", "soft", "lacks"]
 """How a sentence stands to the request."""
+OUTRIGHT: tuple[Stance, ...] = ("firm", "objects")
+"""What the speaker says of the request itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Refusal:
 
 
 def find_refusal(text: str, *, outright: bool = False) -> Refusal | None:
-    """The refusal at the opening of `text`, or None where it answers; `outright`: the speaker must decline (firm)."""
+    """The refusal at the opening of `text`, or None where it answers; `outright`: it must decline or object."""
     plain = _plain(text)
     if wording.APOLOGY_ALONE.fullmatch(plain):
         return Refusal(plain[:160], then_answers=False)
@@ -73,7 +75,7 @@ def _at_the_opening(sentences: list[str], outright: bool) -> Refusal | None:
         core, spoken = _without_pleasantries(sentence)
         own_voice = own_voice or spoken
         stance = _stance(sentence, core, own_voice)
-        if stance == "firm" or (stance and not outright):
+        if stance and (stance in OUTRIGHT or not outright):
             return _judge_rest(stance, sentence, [_after_turn(core), *sentences[number:]])
         if not _still_opening(core, own_voice):
             return None
