@@ -7,7 +7,7 @@ from typing import Any, Literal
 from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
 
-WITHOUT_MODEL = ("rules", "rules-outright", "substrings", "reference", "town")
+WITHOUT_MODEL = ("rules", "substrings", "reference", "town")
 """Judges that ask no model."""
 
 
@@ -21,7 +21,7 @@ def load_judge(
     dtype: str = "auto",
     device_map: Any = None,
 ) -> Judge:
-    """The judge of WITHOUT_MODEL that is called so; any other name is a model's.
+    """`town`, `rules`, `substrings` and `reference` are the judges without a model; any other name is a model's.
 
     A model's name is what `hansei.models.load` takes: a folder, a Hugging Face name or `openai:NAME` with
     `base_url`; `mode` (binary unless said otherwise) and `threshold` are `ModelJudge`'s. `device`, `dtype`
@@ -50,10 +50,10 @@ def _without_model(name: str) -> Judge:
         from hansei.judges.exact import TownJudge
 
         return TownJudge()
-    if name in ("rules", "rules-outright"):
+    if name == "rules":
         from hansei.judges.rules import RefusalRules
 
-        return RefusalRules(outright=name == "rules-outright")
+        return RefusalRules()
     if name == "substrings":
         from hansei.judges.substrings import SubstringJudge
 

@@ -43,8 +43,6 @@ BARE_SHARE = 0.75
 
 Stance = Literal["firm", "objects", "soft", "lacks"]
 """How a sentence stands to the request."""
-OUTRIGHT: tuple[Stance, ...] = ("firm", "objects")
-"""What the speaker says of the request itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +55,22 @@ class Refusal:
     """Whether the answer then gives what it refused to give."""
 
 
-def find_refusal(text: str, *, outright: bool = False) -> Refusal | None:
-    """The refusal at the opening of `text`, or None where it answers; `outright`: it must decline or object."""
+def find_refusal(text: str) -> Refusal | None:
+    """The refusal at the opening of `text`, or None where it answers."""
     plain = _plain(text)
     if wording.APOLOGY_ALONE.fullmatch(plain):
         return Refusal(plain[:160], then_answers=False)
     sentences = _sentences(plain)
-    found = _at_the_opening(sentences, outright)
-    if found is None and not outright:
-        found = _lecture(sentences)
-    return found or _later_on(sentences)
+    return _at_the_opening(sentences) or _lecture(sentences) or _later_on(sentences)
 
 
-def _at_the_opening(sentences: list[str], outright: bool) -> Refusal | None:
+def _at_the_opening(sentences: list[str]) -> Refusal | None:
     own_voice = False
     for number, sentence in enumerate(sentences[:OPENING_SENTENCES], 1):
         core, spoken = _without_pleasantries(sentence)
         own_voice = own_voice or spoken
         stance = _stance(sentence, core, own_voice)
-        if stance and (stance in OUTRIGHT or not outright):
+        if stance:
             return _judge_rest(stance, sentence, [_after_turn(core), *sentences[number:]])
         if not _still_opening(core, own_voice):
             return None

@@ -40,7 +40,7 @@ class Settings:
     file: str
     """The labelled set: JSONL, CSV or Parquet, also gzipped; a row is a request, an answer to it and a label."""
     judge: tuple[str, ...] = ("rules",)
-    """Who is measured, one or several: rules, rules-outright, substrings, reference, a model's name, or column:NAME for
+    """Who is measured, one or several: rules, substrings, reference, a model's name, or column:NAME for
     another judge's words that stand in a column (in the words of the label column)."""
     positive: tuple[str, ...] = ()
     """The labels that count as positive, such as --positive 2_full_refusal 3_partial_refusal."""
@@ -158,7 +158,7 @@ def _judge(name: str, settings: Settings, labelled: Sequence[Labelled]) -> Judge
 
     if name in WITHOUT_MODEL:
         needs = set(settings.says) & set(OUTCOMES)
-        if needs and name in ("rules", "rules-outright", "substrings") and settings.expected_column is None:
+        if needs and name in ("rules", "substrings") and settings.expected_column is None:
             raise BadInput(
                 f"judge {name}: it says {' or '.join(sorted(needs))} only where it is known what is expected: name the "
                 "column with --expected-column, or take behaviours such as --says refused partial"
