@@ -6,6 +6,7 @@ A command's module is imported only when that command is asked for, so that `han
 
 from __future__ import annotations
 
+import keyword
 import os
 import shlex
 import sys
@@ -22,6 +23,7 @@ COMMANDS = {
     "learn": "Run the loop on your own model and prompts, and prove on held-out prompts that it worked.",
     "probe": "Ask a model your prompts and judge its answers, without teaching it.",
     "judge": "Judge the stored answers of a run again, with another judge.",
+    "import": "Read findings of garak, promptfoo, Inspect, JailbreakBench or plain JSONL, to look at or teach from.",
     "compare": "Compare two models, or two runs, on the same held-out prompts.",
     "papers": "List the papers, what they claim and what is built; `papers run NAME` runs an experiment.",
     "measure": "Measure a model, a benchmark or a text: `hansei measure --help` lists what can be measured.",
@@ -29,7 +31,7 @@ COMMANDS = {
     "export": "Write a run's lessons for TRL, its answers for Inspect, or all its records as Parquet.",
     "town": "The embedded default: ask its model, look at its prompts, or train its base anew.",
 }
-"""Name and help of each command; its module is `hansei.cli.NAME`, its function or App is called `command`."""
+"""Name and help of each command; its module is `hansei.cli.NAME` (`import_` for import), its App `command`."""
 
 
 def build_app() -> App:
@@ -46,7 +48,8 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     for name, text in COMMANDS.items():
-        app.command(f"hansei.cli.{name}:command", name=name, help=text)
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        app.command(f"hansei.cli.{module}:command", name=name, help=text)
     return app
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +18,20 @@ METHODS = {
     "facts": "hansei.safety.facts",
 }
 """Teaching methods: each module has `Settings` and `plan(material, settings) -> Plan`."""
+
+Price = tuple[float, float]
+"""Dollars per million tokens read, and per million tokens written."""
+
+
+def check_price(name: str, price: Price | None, models: Iterable[str]) -> None:
+    """Raises BadInput at a price that is no price, or that none of the models asks."""
+    if price is None:
+        return
+    if not all(math.isfinite(dollars) and dollars >= 0 for dollars in price):
+        raise BadInput(f"{name}: expected dollars per million tokens read and written, found {price[0]} and {price[1]}")
+    if not any(model.startswith("openai:") for model in models):
+        found = ", ".join(models) or "none"
+        raise BadInput(f"{name}: is what an openai: model asks for its tokens, found {found}: leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +49,15 @@ class ProbeSettings:
     """Folder of the run. The same command again goes on where it stopped."""
     base_url: str | None = None
     """Address of the OpenAI-compatible server of --model."""
+    price: Price | None = None
+    """What an openai: model costs: dollars per million tokens read and written, such as 0.15 0.6. A run says at its
+    start, and --dry-run without asking anything, what it costs at most; without a price, that it is unknown."""
     judge: str = "rules"
     """Who judges: rules (refusal or not), reference, town, or a model's name."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
+    judge_price: Price | None = None
+    """What an openai: judge costs, as --price."""
     prompt_column: str = "prompt"
     """The column that holds the request, such as Goal in JailbreakBench."""
     expected: Literal["refuse", "answer"] | None = None
@@ -56,7 +77,7 @@ class ProbeSettings:
     limit: int | None = None
     """At most so many prompts of each split."""
     dry_run: bool = False
-    """Only say how many calls and tokens it would take."""
+    """Only say how many calls and tokens, how much time and what cost it would take."""
 
     def __post_init__(self) -> None:
         for name in ("model", "prompts", "out", "judge"):
@@ -66,6 +87,8 @@ class ProbeSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise BadInput(f"{name}: expected at least {least}, found {value}")
+        check_price("price", self.price, self.model.split())
+        check_price("judge_price", self.judge_price, [self.judge])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +106,8 @@ class LearnSettings(ProbeSettings):
     """Who explains mistakes and revises answers: a model's name; the model itself if not given."""
     analyst_base_url: str | None = None
     """Address of the server of an openai: analyst."""
+    analyst_price: Price | None = None
+    """What an openai: analyst costs, as --price."""
     keep: str | None = None
     """Benign prompts (same formats), so that the student doesn't learn to refuse everything. If not given,
     the model's accepted answers to rows that expect an answer serve. Its held-out rows (40% where it has no
@@ -107,6 +132,10 @@ class LearnSettings(ProbeSettings):
     """SFT: put the lessons of a step end to end, so that less is computed for padding. The loss is the same up to
     rounding; for models with PyTorch's attention (sdpa)."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_price("analyst_price", self.analyst_price, [self.analyst] if self.analyst else [])
+
 
 @dataclass(frozen=True, kw_only=True)
 class RejudgeSettings:
@@ -118,12 +147,20 @@ class RejudgeSettings:
     """Who judges: rules, reference, town, or a model's name."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
+    judge_price: Price | None = None
+    """What an openai: judge costs: dollars per million tokens read and written, such as 0.15 0.6; said at the start
+    and by --dry-run."""
     device: str = "auto"
     """Where a judge that is a local model runs."""
     dtype: str = "auto"
     """Precision of such a judge."""
     device_map: str | None = None
     """Spreads such a judge over devices."""
+    dry_run: bool = False
+    """Only say how many calls and tokens, how much time and what cost it would take."""
+
+    def __post_init__(self) -> None:
+        check_price("judge_price", self.judge_price, [self.judge])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +200,9 @@ class CompareSettings:
     --prompts and --out. The first is what the others are compared with."""
     base_url: str | None = None
     """Address of the server of the openai: models."""
+    price: Price | None = None
+    """What the openai: models cost: dollars per million tokens read and written, such as 0.15 0.6; said at the start
+    and by --dry-run."""
     prompts: str | None = None
     """What to ask the models, where no run is named."""
     out: str | None = None
@@ -171,6 +211,8 @@ class CompareSettings:
     """Who judges the models' answers: the run's own judge if a run is named, else rules if not given."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
+    judge_price: Price | None = None
+    """What an openai: judge costs, as --price."""
     prompt_column: str = "prompt"
     """The column of --prompts that holds the request."""
     expected: Literal["refuse", "answer"] | None = None
@@ -188,7 +230,12 @@ class CompareSettings:
     seed: int = 0
     """Seed of sampling, where no run is named."""
     limit: int | None = None
-    """At most so many prompts."""
+    """At most so many prompts of each split, where no run is named."""
+    dry_run: bool = False
+    """Only say how many calls and tokens, how much time and what cost it would take."""
+
+    def __post_init__(self) -> None:
+        check_price("price", self.price, self.what)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,3 +250,5 @@ class DemoSettings:
     """Optimiser steps of each student."""
     learning_rate: float = 3e-4
     """Of AdamW."""
+    dry_run: bool = False
+    """Only say how many calls and tokens, and how much time it would take."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.journal import FILE, Journal
-from hansei.core.records import Lesson, Prompt, by_id
+from hansei.core.records import Lesson, Message, Prompt, by_id
+from hansei.loop.estimate import Estimate, foretold, judge_part, judging, of_comparison, reckon
 from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
-from hansei.loop.work import answer, identity, judge_of, judged, model_of, read
+from hansei.loop.work import Say, answer, identity, judge_of, judged, model_of, read, tell
 from hansei.steps import run
 from hansei.steps.ask import plain
 from hansei.steps.compare import Answers, Comparison, compare
@@ -55,12 +56,15 @@ def load_run(out: str | Path, journal: Journal) -> Stored:
     )
 
 
-def rejudge(settings: RejudgeSettings) -> Comparison:
+def rejudge(settings: RejudgeSettings, say: Say = tell) -> Comparison | Estimate:
     """A run's stored answers, judged again by another judge; nothing is asked of the models.
 
-    Written to comparison-by-JUDGE.json in the run's folder; the run's own comparison stays. Raises BadInput
-    where the folder holds no finished answers or the judge can't be used.
+    Written to comparison-by-JUDGE.json in the run's folder; the run's own comparison stays. A dry run returns the
+    estimate instead. Raises BadInput where the folder holds no finished answers or the judge can't be used.
     """
+    planned = foretold(settings, lambda: _judging(settings), say)
+    if planned is not None:
+        return planned
     with open_stored(settings.run) as journal:
         by = judge_of(settings)
         there = load_run(settings.run, journal)
@@ -74,24 +78,25 @@ def rejudge(settings: RejudgeSettings) -> Comparison:
     return comparison
 
 
-def compare_runs(settings: CompareSettings) -> Comparison:
+def compare_runs(settings: CompareSettings, say: Say = tell) -> Comparison | Estimate:
     """Runs or models on the same prompts.
 
     One run: its table. Several runs: their rows over the prompts that all of them asked. A run and models:
     the models are asked the run's held-out prompts, judged as the run was, and stand beside its stored rows.
-    Models alone: they are asked `prompts`. Raises BadInput where there is nothing in common.
+    Models alone: they are asked `prompts`. A dry run returns the estimate instead. Raises BadInput where there is
+    nothing in common.
     """
     runs = [what for what in settings.what if (Path(what) / FILE).is_file()]
     models = [what for what in settings.what if what not in runs]
     if not settings.what:
         raise BadInput("compare: name runs' folders or models")
-    if not runs:
-        return _models(models, settings)
-    if not models:
-        return _runs(runs)
+    if runs and not models:
+        return reckon([], {"runs": len(runs)}, settings.device) if settings.dry_run else _runs(runs)
     if len(runs) > 1:
         raise BadInput("compare: one run and models, or several runs; not both: " + " ".join(settings.what))
-    return _models_in_run(runs[0], models, settings)
+    if not runs:
+        return _models(models, settings, say)
+    return _models_in_run(runs[0], models, settings, say)
 
 
 def open_stored(out: str) -> Journal:
@@ -107,10 +112,14 @@ def comparison_of(there: Stored) -> Comparison:
     return _compared(there, there.rows, ", ".join(judges), {})
 
 
-def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings) -> Comparison:
+def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
     with open_stored(out) as journal:
         there = load_run(out, journal)
         asked = _as_asked(there, settings)
+        again = 0 if settings.judge is None else len(there.rows)  # the stored answers, by another judge
+        planned = foretold(settings, lambda: of_comparison(asked, models, there.prompts, again), say)
+        if planned is not None:
+            return planned
         by = judge_of(asked)
         for name in models:
             model = model_of(name, settings.base_url, settings)
@@ -122,6 +131,21 @@ def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings) -
         comparison = _compared(there, rows, f"{by.name} {by.version}", {})
     run.write_comparison(Path(out) / "comparison.json", comparison)
     return comparison
+
+
+def _judging(settings: RejudgeSettings) -> Estimate:
+    """What judging a run's stored answers again would take."""
+    with Journal.open(settings.run, read_only=True) as journal:
+        there = load_run(settings.run, journal)
+    known = by_id(there.prompts)
+    answers = [a for answers in there.rows.values() for a in answers.attempts if a.error is None]
+    # The answers are known, so they are counted as they are.
+    read = [
+        replace(known[a.prompt_id], messages=(*known[a.prompt_id].messages, Message("assistant", a.text)))
+        for a in answers
+    ]
+    part = judge_part(settings.judge, judging(read, 0), settings.judge_price)
+    return reckon([part], {"answers": len(answers)}, settings.device)
 
 
 def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
@@ -179,7 +203,7 @@ def _same_answers(one: Answers, other: Answers) -> bool:
     return [a.id for a in one.attempts] == [a.id for a in other.attempts]
 
 
-def _models(models: Sequence[str], settings: CompareSettings) -> Comparison:
+def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
     if settings.prompts is None or settings.out is None:
         raise BadInput(
             f"compare {' '.join(models)}: no run's folder among them; models are compared with "
@@ -205,6 +229,9 @@ def _models(models: Sequence[str], settings: CompareSettings) -> Comparison:
     )
     files = read(what)
     prompts = [*files.train, *files.proof]
+    planned = foretold(settings, lambda: of_comparison(asked, models, prompts, 0), say)
+    if planned is not None:
+        return planned
     with run.open_run(settings.out, identity(what)) as journal:
         run.store(journal, "prompt", prompts)
         by = judge_of(asked)
@@ -227,5 +254,5 @@ def _compared(there: Stored, rows: Mapping[str, Answers], judge: str, changed: M
         paper=there.settings.get("method", "probe"),
         judge=judge,
         settings={**there.settings, **changed},
-        seeds=(there.settings["seed"],),
+        seeds=(there.settings["seed"],) if "seed" in there.settings else (),  # an import draws nothing
     )

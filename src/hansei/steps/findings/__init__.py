@@ -1,0 +1,1 @@
+"""Findings of other tools as hansei's own records: one file a format."""
