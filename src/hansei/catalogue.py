@@ -90,6 +90,11 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "code",
+        "Whether a model's programs pass their tests (pass@k), run in a sandbox: HumanEval, MBPP, your own tasks.",
+        "hansei.measuring.code:run",
+    ),
+    Measurement(
         "multiple-choice",
         "Whether a model's answers to multiple-choice questions hold over variants of each question.",
         "hansei.measuring.multiple_choice:run",
@@ -103,6 +108,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "judge",
         "How often a judge is right, against labels; and a run's rates corrected for its errors.",
         "hansei.measuring.judge:run",
+    ),
+    Measurement(
+        "verdicts",
+        "Released verdicts of several judges: success rates recomputed, and how often the judges disagree.",
+        "hansei.measuring.verdicts:run",
     ),
 )
 
@@ -278,6 +288,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2311.07989",
         "measuring",
         "Models of code are compared by whether their programs pass the tests (pass@k), run in a sandbox.",
+        run="hansei.measuring.code_paper:run",
     ),
     Paper(
         20,
