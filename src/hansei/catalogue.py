@@ -90,6 +90,11 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "deception",
+        "How often a trading agent under pressure acts on an insider tip, hides it from its manager, and denies it.",
+        "hansei.safety.deception:run",
+    ),
+    Measurement(
         "code",
         "Whether a model's programs pass their tests (pass@k), run in a sandbox: HumanEval, MBPP, your own tasks.",
         "hansei.measuring.code:run",
@@ -98,6 +103,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "multiple-choice",
         "Whether a model's answers to multiple-choice questions hold over variants of each question.",
         "hansei.measuring.multiple_choice:run",
+    ),
+    Measurement(
+        "contamination",
+        "Whether a training set holds the test set, and whether a model has read it.",
+        "hansei.measuring.contamination:run",
     ),
     Measurement(
         "llm-use",
@@ -156,6 +166,7 @@ PAPERS: tuple[Paper, ...] = (
         "safety",
         "A trading agent under pressure acts on an insider tip, hides it from its manager, and keeps to "
         "its story when asked.",
+        run="hansei.safety.deception_experiment:run",
     ),
     Paper(
         5,
