@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -250,9 +251,22 @@ def test_a_dry_run_says_how_much_it_would_be_and_does_nothing(
     assert str(made) == "nothing measured" and made.to_json()["rows"] == []
 
 
-def test_a_quick_run_has_one_size_and_at_most_two_seeds(world: World, tmp_path: Path) -> None:
+def test_a_quick_run_has_one_size_one_seed_and_two_rates(world: World, tmp_path: Path) -> None:
     made = experiment.run(Settings(out=str(tmp_path), quick=True))
-    assert made.settings["seeds"] == 2 and {row["size"] for row in made.rows} == {0, 20}
+    assert made.settings["seeds"] == 1 and {row["size"] for row in made.rows} == {0, 20}
+    for name, rates in (("SFT", experiment.RATES), ("RLHF (RLOO)", experiment.RLOO_RATES)):
+        searched = {point["learning_rate"] for point in made.frontier if point["row"] == name}
+        assert searched == {min(rates), max(rates)}
+
+
+def test_the_estimate_grows_with_the_work_and_shrinks_with_the_processes() -> None:
+    def minutes(**more: Any) -> int:
+        return int(re.findall(r"about (\d+) minutes", experiment.estimate(Settings(**more)))[0])
+
+    whole = minutes()
+    assert abs(minutes(workers=1) - 2 * whole) <= 1
+    assert minutes(seeds=10) > whole > minutes(sizes=(20,)) > minutes(sizes=(20,), seeds=1, quick=True)
+    assert minutes(sizes=(20,), seeds=1, quick=True) <= 10  # a quick run is to take at most 15
 
 
 @pytest.mark.parametrize(

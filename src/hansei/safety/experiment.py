@@ -45,7 +45,8 @@ class Settings:
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
-    """One size (20) and two seeds, in about 15 minutes; for looking, not for quoting."""
+    """One size (20), one seed, and a search over the lowest and the highest learning rate only: about 7 minutes on two
+    free cores. For looking, not for quoting."""
     dry_run: bool = False
     """Print how many students would be made and how long it would take, and stop."""
 
@@ -73,7 +74,7 @@ def run(settings: Settings) -> Outcome:
     from hansei.safety.transfer import run_transfer, transfer_rows, transfer_tasks
 
     if settings.quick:
-        settings = replace(settings, sizes=(20,), seeds=min(2, settings.seeds))
+        settings = replace(settings, sizes=(20,), seeds=1)
     print(estimate(settings), flush=True)
     if settings.dry_run:
         return Outcome(asdict(settings), [], {}, {}, [], 0.0)
@@ -98,18 +99,33 @@ def run(settings: Settings) -> Outcome:
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
     from hansei.safety.cells import ROWS
+    from hansei.safety.goal_hijack import hijack_tasks
+    from hansei.safety.transfer import transfer_tasks
 
-    searches = len(ROWS) * len(settings.sizes) * len(RATES)
-    finals = len(ROWS) * len(settings.sizes) * settings.seeds
-    seconds = (searches * SECONDS_SEARCH + finals * SECONDS_FINAL) / settings.workers
+    lines, seeds = len(ROWS) * len(settings.sizes), range(settings.seeds)
+    searches, finals = lines * len(rates(settings)[0]), lines * settings.seeds
+    seconds = (
+        searches * SECONDS_SEARCH
+        + finals * SECONDS_FINAL
+        + len(hijack_tasks(seeds)) * SECONDS_HIJACK
+        + len(transfer_tasks(seeds)) * SECONDS_TRANSFER
+    ) / settings.workers
     return (
         f"{searches} searches over {len(STEPS)} step counts and about {finals} or more students of "
-        f"{len(ROWS)} rows; about {seconds / 60:.0f} minutes with {settings.workers} processes"
+        f"{len(ROWS)} rows; about {seconds / 60:.0f} minutes with {settings.workers} processes, a free core each"
     )
 
 
-SECONDS_SEARCH = 15.0  # one search run on one core, with its evaluations: measured, rounded up
-SECONDS_FINAL = 20.0  # one final student on one core, with its evaluations
+# On one core, evaluations included: processor time of a quick run of two seeds and three rates, 25 minutes in all.
+SECONDS_SEARCH = 26.0
+SECONDS_FINAL = 22.0  # of a row, size and seed; a third of them take two students, one for each answering mode
+SECONDS_HIJACK = 23.0
+SECONDS_TRANSFER = 10.0
+
+
+def rates(settings: Settings) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The learning rates that are searched over: of SFT, and of RLOO."""
+    return (RATES[::2], RLOO_RATES[::2]) if settings.quick else (RATES, RLOO_RATES)
 
 
 def _searches(
@@ -120,11 +136,12 @@ def _searches(
 
     needed = KEPT_HELPFUL * mean(base["validation"]["plain"]["values"]["helpful_rate"])
     plain_rows = [row for row in ROWS if row.method != "rlhf"]
+    of_sft, of_rloo = rates(settings)
     cells = [
         Cell(row, size, SEARCH_SEED, rate, STEPS, "validation")
         for row in plain_rows
         for size in settings.sizes
-        for rate in RATES
+        for rate in of_sft
     ]
     found, points = _choose(pool.run(run_cell, cells, "search"), needed)
     yield found, points
@@ -134,7 +151,7 @@ def _searches(
         for row in ROWS
         if row.method == "rlhf"
         for size in settings.sizes
-        for rate in RLOO_RATES
+        for rate in of_rloo
     ]
     yield _choose(pool.run(run_cell, rloo, "search RLHF"), needed)
 
