@@ -222,8 +222,7 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(
     assert models["openai:base"].asked == []
     assert not (tmp_path / "run").exists()
     assert learned.counts["training prompts"] == 10
-    assert learned.counts["calls of the model, at most"] == learned.counts["calls of the judge, at most"] > 16
-    assert "calls of the model, at most" in str(learned)
+    assert "tokens written" in str(learned)
     assert learned.to_json()["counts"] == learned.counts
 
 

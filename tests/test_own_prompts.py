@@ -56,10 +56,12 @@ def test_a_dry_run_counts_what_a_run_would_ask_and_writes_nothing(
     prompts: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     assert main(line(prompts, tmp_path / "run", "--dry-run", "--limit", "4", "--json")) == 0
-    counts = last_object(capsys)["counts"]
+    said = last_object(capsys)
+    counts = said["counts"]
     assert (counts["training prompts"], counts["held-out prompts"]) == (4, 4)
-    assert counts["answer tokens, at most"] == 40 * counts["calls of the model, at most"]
-    assert counts["training steps"] == 24
+    assert counts["training steps of each student"] == 24
+    assert said["answer_tokens"] == 40 * said["calls"] > 0
+    assert said["cost"] == "no charge" and said["seconds"] > 0
     assert not (tmp_path / "run").exists()
 
 

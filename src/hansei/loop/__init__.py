@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 
 if TYPE_CHECKING:
-    from hansei.loop.flow import Learned, learn, probe
+    from hansei.loop.flow import learn, probe
+    from hansei.loop.learned import Learned
     from hansei.loop.stored import compare_runs, rejudge
     from hansei.loop.town_demo import demo
 
@@ -29,7 +30,7 @@ __all__ = [
     "probe",
     "rejudge",
 ]
-_HOMES = {"demo": "town_demo", "Learned": "flow", "learn": "flow", "probe": "flow"} | dict.fromkeys(
+_HOMES = {"demo": "town_demo", "Learned": "learned", "learn": "flow", "probe": "flow"} | dict.fromkeys(
     ("compare_runs", "rejudge"), "stored"
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hansei.core.settings import from_mapping
-from hansei.loop.flow import Learned
 from hansei.loop.flow import learn as learn_by
 from hansei.loop.flow import probe as probe_by
+from hansei.loop.learned import Learned
 from hansei.loop.settings import LearnSettings, ProbeSettings
 from hansei.models.load import load
 

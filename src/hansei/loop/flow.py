@@ -7,11 +7,10 @@ prompts -> attempts -> verdicts -> mistakes -> good answers -> lessons -> studen
 from __future__ import annotations
 
 import importlib
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,23 @@ from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Mistake, Student, Verdict
 from hansei.judges.protocol import Judge
+from hansei.loop.ahead import foretold, of_learning, of_probe
+from hansei.loop.estimate import Estimate
+from hansei.loop.learned import Learned
 from hansei.loop.settings import METHODS, LearnSettings, ProbeSettings
 from hansei.loop.work import (
     TOWN,
     Files,
+    Say,
     answer,
-    estimate,
     identity,
     judge_of,
     judged,
     model_of,
-    peak_rss_mb,
     read,
     release,
     sampling_of,
+    tell,
 )
 from hansei.models.load import ENDPOINT
 from hansei.models.protocol import Model
@@ -45,44 +47,6 @@ from hansei.steps.material import Keep, Material, Plan
 from hansei.steps.mistakes import from_data, pick
 from hansei.steps.teach import dropped, teach
 from hansei.training.settings import RLOO, TrainSettings
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What came of a run. `str()` is the comparison's table."""
-
-    comparison: Comparison | None
-    """The model before and after; None after a dry run."""
-    student: Student | None
-    """The taught model; None where nothing was taught here."""
-    counts: Mapping[str, int]
-    """What happened on the way: prompts, mistakes, dropped, lessons …"""
-    out: str
-    """The run's folder."""
-    remarks: tuple[str, ...] = ()
-    """What the user should know besides the figures."""
-    seconds: float = field(default=0.0, compare=False)
-    """How long it took, this time."""
-
-    def __str__(self) -> str:
-        counts = "" if self.comparison else "\n".join(f"{n:>12,} {name}" for name, n in self.counts.items())
-        student = f"student: {self.student.path}" if self.student else ""
-        table = str(self.comparison) if self.comparison else ""
-        return "\n\n".join(part for part in (table, counts, *self.remarks, student) if part)
-
-    def to_json(self) -> dict[str, Any]:
-        """The comparison's object with time and memory, the student and the remarks."""
-        rest = {"out": self.out, "student": self.student and self.student.path, "remarks": list(self.remarks)}
-        if self.comparison is None:
-            return {"counts": dict(self.counts)} | rest
-        return self.comparison.to_json(seconds=self.seconds, peak_rss_mb=peak_rss_mb()) | rest
-
-
-def tell(line: str) -> None:
-    """Says something on stderr, where it is in nobody's way."""
-    print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -108,8 +72,9 @@ def learn(settings: LearnSettings, say: Say = tell) -> Learned:
     started = time.perf_counter()
     _check(settings)
     files = read(settings)
-    if settings.dry_run:
-        return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
+    planned = foretold(settings, lambda: of_learning(settings, files.train, files.proof, files.keep), say)
+    if planned is not None:
+        return _dry_run(planned, settings)
     elsewhere = settings.model.startswith(ENDPOINT)
     with run.open_run(settings.out, identity(settings)) as journal:
         run.store(journal, "prompt", [*files.train, *files.proof])
@@ -181,8 +146,9 @@ def probe(settings: ProbeSettings, say: Say = tell) -> Learned:
     started = time.perf_counter()
     files = read(settings)
     prompts = [*files.train, *files.proof]
-    if settings.dry_run:
-        return Learned(None, None, estimate(settings, files), settings.out, ("dry run: nothing was asked",))
+    planned = foretold(settings, lambda: of_probe(settings, prompts, {"prompts": len(prompts)}), say)
+    if planned is not None:
+        return _dry_run(planned, settings)
     with run.open_run(settings.out, identity(settings)) as journal:
         run.store(journal, "prompt", prompts)
         by, model = judge_of(settings), model_of(settings.model, settings.base_url, settings)
@@ -199,6 +165,11 @@ def probe(settings: ProbeSettings, say: Say = tell) -> Learned:
         run.write_comparison(Path(settings.out) / "comparison.json", comparison)
     counts = comparison.rows["model"].counts
     return Learned(comparison, None, counts, settings.out, seconds=time.perf_counter() - started)
+
+
+def _dry_run(planned: Estimate, settings: ProbeSettings) -> Learned:
+    remarks = ("dry run: nothing was asked or written",)
+    return Learned(None, None, planned.counts, settings.out, remarks, estimate=planned)
 
 
 def _find(settings: LearnSettings, files: Files, model: Model, analyst: Model, by: Judge, journal: Journal) -> _Found:

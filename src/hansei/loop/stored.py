@@ -11,7 +11,8 @@ from typing import Any
 from hansei.core.errors import BadInput
 from hansei.core.journal import FILE, Journal
 from hansei.core.records import Lesson, Message, Prompt, by_id
-from hansei.loop.estimate import Estimate, foretold, judge_part, judging, of_comparison, reckon
+from hansei.loop.ahead import foretold, judge_part, judging, of_comparison
+from hansei.loop.estimate import Estimate, reckon
 from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
 from hansei.loop.work import Say, answer, identity, judge_of, judged, model_of, read, tell
 from hansei.steps import run
@@ -113,7 +114,7 @@ def comparison_of(there: Stored) -> Comparison:
 
 
 def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
-    with open_stored(out) as journal:
+    with Journal.open(out, read_only=True) if settings.dry_run else open_stored(out) as journal:
         there = load_run(out, journal)
         asked = _as_asked(there, settings)
         again = 0 if settings.judge is None else len(there.rows)  # the stored answers, by another judge

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from hansei.loop.flow import Learned, Say, learn, tell
+from hansei.loop.flow import learn
+from hansei.loop.learned import Learned
 from hansei.loop.settings import DemoSettings, LearnSettings
+from hansei.loop.work import Say, tell
 
 
 def demo(settings: DemoSettings, say: Say = tell) -> Learned:
@@ -25,6 +27,7 @@ def demo(settings: DemoSettings, say: Say = tell) -> Learned:
             max_new_tokens=48,
             packing=True,
             device="cpu",
+            dry_run=settings.dry_run,
         ),
         say,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,10 +28,14 @@ from hansei.steps.judge import judge
 from hansei.steps.measure import suite
 from hansei.town import workshop
 
+Say = Callable[[str], None]
+"""Where remarks during a run go."""
 TOWN = "town"
 """In place of a file: the town's own requests."""
 PROOF = ("request", "past", "future", "hijack")
 """What the town asks of a student."""
+UNTOLD = ("out", "dry_run", "price", "judge_price", "analyst_price")
+"""Settings that a run's results don't depend on."""
 WORDS = {"suite": (*PROOF, "capability")}
 """The suites that there are figures for: an answer of another suite would be in no rate."""
 
@@ -148,7 +152,7 @@ def _few(prompts: Sequence[Prompt], split: Split, limit: int | None) -> list[Pro
 
 def identity(settings: ProbeSettings) -> dict[str, Any]:
     """What a run's results depend on: its settings, and what is in its files."""
-    said = {n: v for n, v in as_mapping(settings).items() if n not in ("out", "dry_run")}
+    said = {n: v for n, v in as_mapping(settings).items() if n not in UNTOLD}
     files = {name: said[name] for name in ("prompts", "keep", "capability") if said.get(name) not in (None, TOWN)}
     return said | {f"{name} file": run.file_hash(path) for name, path in files.items()}
 
@@ -228,28 +232,9 @@ def answer(
     return answers
 
 
-def estimate(settings: ProbeSettings, files: Files) -> dict[str, int]:
-    """How much a run asks for, at most: calls, tokens (of four characters), seconds at 1,000 tokens/s."""
-    rows: list[Prompt] = [*files.train, *files.proof]
-    if isinstance(settings, LearnSettings):
-        again = files.proof * ((2 if settings.guided else 1) * 2 - 1)
-        # Training prompts again: guided, revised, and analysed or criticised.
-        more = files.train * (3 + (settings.method == "critique-revise") + (settings.mistakes == "induced"))
-        rows += [*again, *more, *(p for p in files.keep or () if p.reference is None)]
-    calls = len(rows)
-    read_tokens = sum(len(m.content) for p in rows for m in p.messages) // 4
-    written = calls * settings.max_new_tokens
-    by_model = calls if settings.judge not in ("rules", "reference", "town") else 0
-    return {
-        "training prompts": len(files.train),
-        "held-out prompts": len(files.proof),
-        "calls of the model, at most": calls,
-        "calls of the judge, at most": by_model,
-        "prompt tokens, about": read_tokens,
-        "answer tokens, at most": written,
-        "seconds at 1,000 answer tokens/s": written // 1000,
-        "training steps": settings.steps if isinstance(settings, LearnSettings) else 0,
-    }
+def tell(line: str) -> None:
+    """Says something on stderr, where it is in nobody's way."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def release() -> None:

@@ -17,6 +17,10 @@ UNSAFE = ("*.bin", "*.pt", "*.pth", "*.pkl")
 """Pickled weights can run code when they are opened."""
 
 
+class NotHere(BadInput):
+    """A model whose files are not on this machine, and that can't or is not to be downloaded."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A model's files on this machine."""
@@ -33,12 +37,13 @@ class Place:
         return self.adapter if own and self.adapter is not None else self.base
 
 
-def find(name: str, adapter: str | None = None) -> Place:
+def find(name: str, adapter: str | None = None, *, download: bool = True) -> Place:
     """The files of a folder, of a PEFT adapter folder, or of a Hugging Face name (downloaded where needed).
 
-    Raises BadInput where there is no such model, or no safetensors weights in it.
+    Raises BadInput where there is no such model, or no safetensors weights in it; NotHere where its files would
+    have to be downloaded and `download` is off, or where they can't be.
     """
-    folder = _folder(name, Path())
+    folder = _folder(name, Path(), download=download)
     if not (folder / "adapter_config.json").is_file():
         _check(folder, name, "config.json")
         return Place(folder, _adapter(adapter))
@@ -49,7 +54,7 @@ def find(name: str, adapter: str | None = None) -> Place:
     base_name = config.get("base_model_name_or_path")
     if not isinstance(base_name, str) or not base_name:
         raise BadInput(f"{folder / 'adapter_config.json'}: names no base model (base_model_name_or_path)")
-    base = _folder(base_name, folder, wanted_by=f" (the base of adapter {name})")
+    base = _folder(base_name, folder, wanted_by=f" (the base of adapter {name})", download=download)
     _check(base, base_name, "config.json")
     return Place(base, folder)
 
@@ -84,7 +89,7 @@ def _fingerprinted(folder: Path) -> set[Path]:
     return {file for file in found if file.name not in ("trainer_state.json", "training_args.json", "hansei.json")}
 
 
-def _folder(name: str, relative_to: Path, wanted_by: str = "") -> Path:
+def _folder(name: str, relative_to: Path, wanted_by: str = "", download: bool = True) -> Path:
     for folder in (Path(name).expanduser(), relative_to / name):
         if folder.is_dir():
             return folder
@@ -92,23 +97,27 @@ def _folder(name: str, relative_to: Path, wanted_by: str = "") -> Path:
             raise BadInput(f"{name}{wanted_by}: is a file; expected a model's folder or a Hugging Face name")
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
         raise BadInput(f"{name!r}{wanted_by}: no such folder; check the path")
-    return _download(name, wanted_by)
+    return _cached(name, wanted_by, download)
 
 
-def _download(name: str, wanted_by: str) -> Path:
-    """The files of a Hugging Face name; from the local cache where the network is down."""
+def _cached(name: str, wanted_by: str, download: bool) -> Path:
+    """The files of a Hugging Face name; from the local cache where the network is down, or not to be used."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     elsewhere = ["*/*", "consolidated*"]  # copies of the weights in another format
     try:
-        return Path(snapshot_download(name, allow_patterns=list(FINGERPRINTED), ignore_patterns=elsewhere))
+        return Path(
+            snapshot_download(
+                name, allow_patterns=list(FINGERPRINTED), ignore_patterns=elsewhere, local_files_only=not download
+            )
+        )
     except (RepositoryNotFoundError, HFValidationError) as error:
         why = "neither a folder here nor a model that the Hugging Face Hub shows you"
         raise BadInput(f"{name!r}{wanted_by}: {why}; check the spelling, or log in if it is gated") from error
     except (LocalEntryNotFoundError, OSError) as error:
         why = "neither a folder here nor in the local Hugging Face cache, and the Hub can't be reached"
-        raise BadInput(f"{name!r}{wanted_by}: {why}; check the spelling and the network") from error
+        raise NotHere(f"{name!r}{wanted_by}: {why}; check the spelling and the network") from error
 
 
 def _adapter(name: str | None) -> Path | None:
