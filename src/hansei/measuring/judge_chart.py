@@ -10,6 +10,8 @@ from hansei.core.records import Figure
 
 LINE = 0.42
 """Height of a line, in inches."""
+SPREAD = 0.44
+"""Share of a line's height over which its marks are spread."""
 
 
 def trust_chart(rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -20,9 +22,9 @@ def trust_chart(rows: Sequence[Mapping[str, Any]]) -> Any:
 def dots(rows: Sequence[Mapping[str, Any]], series: Mapping[str, str], what: str, *, height: float = LINE) -> Any:
     """A line for each row, with a mark and its interval for each figure of `series` (field to label)."""
     figure, axes = canvas(width=6.4, height=0.9 + height * len(rows))
-    step = 0.6 / max(1, len(series) - 1) if len(series) > 1 else 0.0
+    step = SPREAD / (len(series) - 1) if len(series) > 1 else 0.0
     for number, (field, label) in enumerate(series.items()):
-        shift = number * step - 0.3 if len(series) > 1 else 0.0
+        shift = number * step - SPREAD / 2 if len(series) > 1 else 0.0
         there = [(y, row[field]) for y, row in enumerate(rows) if _drawn(row.get(field))]
         axes.errorbar(
             [100 * f.value for _, f in there],
@@ -39,7 +41,7 @@ def dots(rows: Sequence[Mapping[str, Any]], series: Mapping[str, str], what: str
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(-2, 102)
     axes.set_xlabel(f"{what}, % (95% interval)")
-    figure.legend(loc="outside upper right", ncols=len(series))
+    figure.legend(loc="outside upper right", ncols=len(series), frameon=False, fontsize=9)
     return figure
 
 
