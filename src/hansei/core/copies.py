@@ -196,9 +196,11 @@ class WordFinder:
                 run = words.run(place, length)
                 if run == self._given.run(int(start_N[number]), length):
                     table.close(number)
-                    self._met_T[owner_N[number]] += 1
-                    where = record_at(block, int(words.start_W[place]))
-                    self.copies.setdefault(int(owner_N[number]), Copy(block.file, where, _shown(run)))
+                    owner = int(owner_N[number])
+                    self._met_T[owner] += 1
+                    if owner not in self.copies:
+                        where = record_at(block, int(words.start_W[place]))
+                        self.copies[owner] = Copy(block.file, where, _shown(run))
         kept = min(max(self._tables, default=1) - 1, len(words.start_W))
         self._rest.keep(block, int(words.start_W[-kept]) if kept else len(block.text))
 
@@ -294,8 +296,8 @@ class CharFinder:
                     self._met_T[owner] += 1
                     if offsets is None:
                         offsets = np.flatnonzero(_KEEPS[np.frombuffer(block.text, np.uint8)])
-                    where = record_at(block, int(offsets[place]))
-                    self.copies.setdefault(owner, Copy(block.file, where, _shown(run)))
+                    if owner not in self.copies:
+                        self.copies[owner] = Copy(block.file, record_at(block, int(offsets[place])), _shown(run))
         cut = len(block.text)
         while cut and len(_letters(block.text[cut:])) < self._length - 1:
             cut = max(0, cut - self._length)
