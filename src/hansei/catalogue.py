@@ -124,6 +124,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "Released verdicts of several judges: success rates recomputed, and how often the judges disagree.",
         "hansei.measuring.verdicts:run",
     ),
+    Measurement(
+        "judge-injection",
+        "How often a judge's word is turned by verdicts, role markers and instructions inserted into the answers.",
+        "hansei.measuring.judge_injection:run",
+    ),
 )
 
 PAPERS: tuple[Paper, ...] = (
