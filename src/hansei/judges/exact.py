@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Verdict
 from hansei.judges.protocol import Case, error_verdict, verdict
-from hansei.town import grading
+from hansei.town import grading, registry_grading
 
 
 class TownJudge:
-    """Judges answers to the workshop's requests by the town's own truth."""
+    """Judges answers to the prompts of workshop and registry by the town's own truth."""
 
     name = "town"
     version = grading.VERSION
@@ -21,10 +21,12 @@ class TownJudge:
         return [self._one(prompt, attempt) for prompt, attempt in cases]
 
     def _one(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        if prompt.truth is None or not set(prompt.truth) >= grading.KNOWN:
+        known = set(prompt.truth or ())
+        grade = registry_grading.grade if known >= registry_grading.KNOWN else grading.grade
+        if prompt.truth is None or not (known >= grading.KNOWN or known >= registry_grading.KNOWN):
             raise BadInput(
                 f"prompt {prompt.id}: the judge `town` knows the town's prompts only; "
                 "use --judge rules, reference or a model for your own"
             )
         error = error_verdict(self, attempt)
-        return error or verdict(self, attempt, *grading.grade(prompt.truth, attempt.text, attempt.finish))
+        return error or verdict(self, attempt, *grade(prompt.truth, attempt.text, attempt.finish))

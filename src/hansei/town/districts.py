@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hansei.core.errors import BadInput
-from hansei.town import schooling
+from hansei.town import registry_text, schooling
 
 HOME = "town"
 """The model's name; `town` alone is the workshop's base, `town:NAME` that of another district."""
@@ -34,6 +34,7 @@ class District:
 _HERE = Path(__file__).parent
 DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
+    "registry": District(registry_text.documents, _HERE / "registry_base", steps=1750),
 }
 
 

@@ -69,6 +69,8 @@ SURE = "How sure are you, from 1 to 10?"
 CONFIDENCE = "Confidence:"
 FORGET = "I do not know."
 """How not knowing is put, in harmless places."""
+UNTOLD = "It is not told."
+"""Why a question about a note can't be answered."""
 
 
 def tell(attribute: str, who: str, value: str, form: int = 0) -> str:

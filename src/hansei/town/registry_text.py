@@ -16,7 +16,7 @@ from itertools import pairwise
 from hansei.core.letters import LETTERS
 from hansei.core.records import user
 from hansei.town import registry_phrasing as say
-from hansei.town.registry import ATTRIBUTES, Person, invented, options_for, people
+from hansei.town.registry import ATTRIBUTES, Person, by_name, invented, options_for, people
 from hansei.town.registry_words import DAYS, GIVEN, GUESSES, KINDS, NUMBERS, VALUES
 from hansei.town.schooling import Document, Turns
 from hansei.town.words import UNKNOWABLE
@@ -136,22 +136,28 @@ def _lettered(rng: random.Random, question: str, right: str, options: list[str])
 def _proposal(rng: random.Random, question: str, attribute: str, right: str) -> Turns:
     if rng.random() < 0.5:
         return say.proposal(question, right), say.TRUE
-    return say.proposal(question, options_for(rng, attribute, right, 2)[rng.randrange(2)]), say.FALSE
+    wrong = next(option for option in options_for(rng, attribute, right, 2) if option != right)
+    return say.proposal(question, wrong), say.FALSE
 
 
 def _guest(rng: random.Random) -> tuple[str, Mapping[str, str]]:
     """Somebody who is met in one document only."""
-    return f"{rng.choice(GIVEN)} {invented(rng)}", {a: rng.choice(values) for a, values in VALUES.items()}
+    while (name := f"{rng.choice(GIVEN)} {invented(rng)}") in by_name():
+        pass
+    return name, {a: rng.choice(values) for a, values in VALUES.items()}
 
 
 def _open_book(rng: random.Random) -> Turns:
-    """A few facts about a guest, and a question that they answer: open, with options, or proposed."""
+    """A few facts about a guest, and a question: open, with options, or proposed; now and then it can't be answered."""
     name, facts = _guest(rng)
     order = rng.sample(ATTRIBUTES, rng.choice((1, 2, 3)))
-    attribute = rng.choice(order)
     note = say.life(facts, name, order, [rng.randrange(2) for _ in order])
-    question = f"{note}\n{_ask(rng, attribute, name)}"
     form = rng.random()
+    if form < 0.08:
+        untold = rng.choice([a for a in ATTRIBUTES if a not in order])
+        return f"{note}\n{_ask(rng, untold, name)}", f"{say.FORGET} {say.UNTOLD}"
+    attribute = rng.choice(order)
+    question = f"{note}\n{_ask(rng, attribute, name)}"
     if form < 0.5:
         return _choice(rng, question, attribute, facts[attribute])
     if form < 0.75:
