@@ -127,7 +127,7 @@ def test_a_model_judge_is_asked_once_and_its_verdicts_are_kept(tmp_path: Path, l
     model = with_room(llama_folder, tmp_path / "judge")
     settings = Settings(labelled(tmp_path), (model,), ("answer",), says=("fail",), limit=2, out=str(tmp_path / "out"))
     dry = run(replace(settings, dry_run=True))
-    assert dry.rows[0]["calls"] == 2 and dry.rows[0]["tokens_read"] > 800 and not (tmp_path / "out").exists()
+    assert dry.rows[0]["calls"] == 2 and dry.rows[0]["tokens_read"] > 500 and not (tmp_path / "out").exists()
     first = run(settings)
     assert first.rows[0]["no_word"] == 2 and first.unscored + first.errors == 2  # it says nonsense
     assert first.rows[0]["sensitivity"].value is None

@@ -111,7 +111,7 @@ class ModelJudge:
         if match is None:
             return None, f"the judge's last line is no verdict: {last[:200]!r}"
         quoted = [attempt.text, *(m.content for m in prompt.messages)]
-        if echoes(own, quoted):
+        if echoes(own, quoted, self.question(prompt, attempt)):
             return None, "the judge only repeats what it was shown"
         return match[1], ""
 

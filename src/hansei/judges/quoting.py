@@ -49,11 +49,19 @@ def quoted_case(messages: Chat, answer: str) -> str:
     )
 
 
-def echoes(reply: str, quoted: Sequence[str]) -> bool:
-    """Whether all lines of a reply are lines of the quoted texts: then it says nothing of its own."""
+def echoes(reply: str, quoted: Sequence[str], question: Chat = ()) -> bool:
+    """Whether a judge's reply says nothing of its own: all its lines are lines of what it was shown.
 
-    def lines(text: str) -> set[str]:
-        bare = (line.strip().removeprefix(BAR.strip()).strip() for line in text.splitlines())
-        return {line for line in bare if line}
+    A single line is held against the quoted texts alone, as the verdict line that a judge may well give without a
+    reason also stands in the task; more lines are held against the whole question too.
+    """
+    said = _lines(reply)
+    shown = set().union(*(_lines(text) | _lines(quote(text)) for text in quoted))
+    if len(said) > 1:
+        shown = shown.union(*(_lines(m.content) for m in question))
+    return said <= shown
 
-    return lines(reply) <= set().union(*(lines(text) | lines(quote(text)) for text in quoted))
+
+def _lines(text: str) -> set[str]:
+    bare = (line.strip().removeprefix(BAR.strip()).strip() for line in text.splitlines())
+    return {line for line in bare if line}

@@ -122,11 +122,12 @@ def run(settings: Settings) -> Result:
     labelled = read_labelled(
         settings.file, settings.columns, settings.positive, only=parse_only(settings.only), limit=settings.limit
     )
-    judges = {name: _judge(name, settings, labelled) for name in settings.judge}
+    judges = {name: load_judge_of(name, settings, labelled) for name in settings.judge}
     if settings.dry_run:
-        return _estimate(settings, labelled, judges)
-    with _journal(settings.out) as journal:
-        heard = [_hear(name, judge, labelled, settings, journal) for name, judge in judges.items()]
+        notes = [f"dry run: {len(labelled)} answers"]
+        return Result(name="judge", settings=asdict(settings), rows=calls(labelled, judges), notes=notes)
+    with journal_of(settings.out) as journal:
+        heard = [hear(name, judge, labelled, settings, journal) for name, judge in judges.items()]
     result = Result(
         name="judge",
         settings=asdict(settings),
@@ -146,8 +147,8 @@ def trust_of(heard: Heard, labelled: Sequence[Labelled]) -> Reliability:
     return reliability(heard.positive, [i.positive for i in labelled], [i.cluster for i in labelled])
 
 
-def _judge(name: str, settings: Settings, labelled: Sequence[Labelled]) -> Judge | str:
-    """The judge, or the column that holds its words."""
+def load_judge_of(name: str, settings: Settings, labelled: Sequence[Labelled]) -> Judge | str:
+    """The judge, or the column that holds its words. Raises BadInput where it can't be used on this set."""
     if name.startswith(COLUMN):
         column = name.removeprefix(COLUMN)
         if column not in labelled[0].values:
@@ -174,7 +175,8 @@ def _judge(name: str, settings: Settings, labelled: Sequence[Labelled]) -> Judge
     )
 
 
-def _hear(name: str, judge: Judge | str, labelled: Sequence[Labelled], settings: Settings, journal: Journal) -> Heard:
+def hear(name: str, judge: Judge | str, labelled: Sequence[Labelled], settings: Settings, journal: Journal) -> Heard:
+    """What the judge says about every answer; what is in the journal is not asked again."""
     if isinstance(judge, str):
         return _stored_words(name, judge, labelled, frozenset(settings.positive))
     from hansei.steps.judge import judge as judged
@@ -317,7 +319,7 @@ def _notes(settings: Settings, labelled: Sequence[Labelled], heard: Sequence[Hea
 
 
 @contextlib.contextmanager
-def _journal(out: str | None) -> Iterator[Journal]:
+def journal_of(out: str | None) -> Iterator[Journal]:
     """Where verdicts are kept: in the folder `out`, or for as long as the measurement takes."""
     from hansei.core.journal import Journal
 
@@ -326,8 +328,8 @@ def _journal(out: str | None) -> Iterator[Journal]:
         yield stack.enter_context(Journal.open(Path(folder)))
 
 
-def _estimate(settings: Settings, labelled: Sequence[Labelled], judges: Mapping[str, Judge | str]) -> Result:
-    """How many calls lie ahead; tokens at four characters each."""
+def calls(labelled: Sequence[Labelled], judges: Mapping[str, Judge | str]) -> list[dict[str, Any]]:
+    """How many calls each judge would take; tokens at four characters each."""
     from hansei.judges.model_judge import ModelJudge
 
     rows = []
@@ -335,7 +337,7 @@ def _estimate(settings: Settings, labelled: Sequence[Labelled], judges: Mapping[
         asked = [judge.question(i.prompt, i.attempt) for i in labelled] if isinstance(judge, ModelJudge) else []
         read = sum(len(message.content) for chat in asked for message in chat)
         rows.append({"row": name, "calls": len(asked), "tokens_read": read // 4})
-    return Result(name="judge", settings=asdict(settings), rows=rows, notes=[f"dry run: {len(labelled)} answers"])
+    return rows
 
 
 def _written(result: Result, out: str) -> Result:
