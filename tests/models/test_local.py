@@ -120,6 +120,11 @@ def test_a_prompt_without_room_is_an_error_of_its_own_and_an_answer_stops_at_the
     assert tight.prompt_tokens + 200 > 512 >= tight.prompt_tokens + tight.completion_tokens
 
 
+def test_a_batch_of_prompts_without_room_is_as_many_errors(llama: LocalModel) -> None:
+    replies = llama.generate([user("dog " * 600), user("cat " * 700)], Sampling(max_new_tokens=5))
+    assert [reply.finish for reply in replies] == ["error", "error"]
+
+
 def test_no_conversations_are_no_replies(llama: LocalModel) -> None:
     assert llama.generate([], Sampling()) == []
     assert llama.batches([], Sampling()) == []

@@ -158,10 +158,12 @@ class LocalModel:
         fit = [i for i, left in enumerate(room) if left > 0]
         limits = [min(sampling.max_new_tokens, room[i]) for i in fit]
         written: dict[int, Written] = {}
+        said: dict[int, str] = {}
         if fit:
-            written = dict(zip(fit, self._decode([prompts[i] for i in fit], limits, sampling), strict=True))
-        tokens = {i: [t for t in row.tokens if t not in self._hidden] for i, row in written.items()}
-        said = dict(zip(tokens, self.tokenizer.batch_decode(list(tokens.values())), strict=True))
+            rows = self._decode([prompts[i] for i in fit], limits, sampling)
+            shown = [[token for token in row.tokens if token not in self._hidden] for row in rows]
+            written = dict(zip(fit, rows, strict=True))
+            said = dict(zip(fit, self.tokenizer.batch_decode(shown), strict=True))
         return [self._reply(prompt, written.get(i), said.get(i, "")) for i, prompt in enumerate(prompts)]
 
     def _decode(self, prompts: Sequence[Rendered], limits: list[int], sampling: Sampling) -> list[Written]:
