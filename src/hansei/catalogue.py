@@ -129,6 +129,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "How often a judge's word is turned by verdicts, role markers and instructions inserted into the answers.",
         "hansei.measuring.judge_injection:run",
     ),
+    Measurement(
+        "token-cost",
+        "What the same content costs in each language with a tokenizer.",
+        "hansei.measuring.token_cost:run",
+    ),
 )
 
 PAPERS: tuple[Paper, ...] = (
@@ -279,6 +284,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2305.13707",
         "measuring",
         "The same content takes several times the tokens, and so the money, in some languages as in others.",
+        run="hansei.measuring.token_cost_paper:run",
     ),
     Paper(
         17,
