@@ -135,7 +135,7 @@ def _share_held(
         found = cell(condition)
         return None if found is None else holds(found, truth(condition))
 
-    return statistics.rate(*_table(conditions, one))
+    return statistics.rate(*_table(conditions, one)) if conditions else statistics.NOTHING
 
 
 def _points(conditions: Sequence[Checked], truth: Callable[[Checked], float | None]) -> Figure:
@@ -145,7 +145,7 @@ def _points(conditions: Sequence[Checked], truth: Callable[[Checked], float | No
         right = truth(condition)
         return None if right is None else 100 * abs(condition.found[0] / condition.found[1] - right)
 
-    return statistics.two_way_bootstrap(*_table(conditions, one))
+    return statistics.two_way_bootstrap(*_table(conditions, one)) if conditions else statistics.NOTHING
 
 
 def _coverage(conditions: Sequence[Checked], events: Sequence[str]) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def written(found: Result, measured: Sequence[Mapping[str, Any]], folder: Path) 
 
 def bars(conditions: Sequence[Checked], path: Path) -> str:
     """The chart: a panel an event, a trader's measured rate with its interval, and both truths; the first seed."""
-    first = min(c.seed for c in conditions)
+    first = min((c.seed for c in conditions), default=0)
     figure, axes = drawing.canvas(len(EVENTS), 1, width=9.0, height=7.2, squeeze=False)
     for axis, event, label in zip(axes[:, 0], EVENTS, LABELS, strict=True):
         mine = [c for c in conditions if (c.seed, c.event) == (first, event)]
@@ -245,8 +245,8 @@ def bars(conditions: Sequence[Checked], path: Path) -> str:
             [c.known for c in mine], [p - 0.42 for p in places], [p + 0.42 for p in places],
             color=drawing.COLOURS[1], linewidth=2, label="share in the text",
         )  # fmt: skip
-        own = [(place, c.own) for place, c in zip(places, mine, strict=True) if c.own is not None]
-        axis.plot(*zip(*own, strict=True), "D", color=drawing.COLOURS[2], markersize=4, label="the model's own rate")
+        own = [float("nan") if c.own is None else c.own for c in mine]
+        axis.plot(places, own, "D", color=drawing.COLOURS[2], markersize=4, label="the model's own rate")
         names = [f"{c.trader}\nn={c.found[1]}" for c in mine]
         axis.set_xticks(places, names, fontsize=7)
         axis.set_ylim(0, 1.02)

@@ -24,7 +24,7 @@ COOLING = 0.25
 RATE, COOLED = 2e-3, 3e-4
 LONGEST = 256
 """Context in tokens; the longest conversation of the exchange has about 130."""
-TOKENIZER_DOCUMENTS = 3000
+TOKENIZER_DOCUMENTS = 1000
 
 
 def condition(trader: Trader) -> Condition:
