@@ -22,7 +22,7 @@ from hansei.steps.measure import metrics
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "docs" / "measured"
 MARKED = re.compile(r"(<!-- table (?P<name>[\w./-]+)(?P<options>[^>]*?) -->\n).*?(<!-- /table -->)", re.DOTALL)
-LABELS = {metric.name: metric.label for metric in metrics(())}
+LABELS = {metric.name: metric.label for metric in metrics(())} | {"accuracy": "accuracy"}
 NUMBERS = {m.name for m in metrics(()) if not m.percent} | {
     "calls",
     "wrong_claims",

@@ -90,6 +90,11 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "knowledge-map",
+        "A model's accuracy by field of knowledge with its uncertainty, as a map.",
+        "hansei.measuring.knowledge_map:run",
+    ),
+    Measurement(
         "deception",
         "How often a trading agent under pressure acts on an insider tip, hides it from its manager, and denies it.",
         "hansei.safety.deception:run",
@@ -267,6 +272,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2304.00457",
         "measuring",
         "A map of a model's scores by field of knowledge, with their uncertainty, shows what one average hides.",
+        run="hansei.measuring.knowledge_paper:run",
     ),
     Paper(
         15,
