@@ -253,5 +253,5 @@ def bars(conditions: Sequence[Checked], path: Path) -> str:
         axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
         axis.set_title(label, loc="left", fontsize=9)
         axis.grid(visible=False, axis="x")
-    axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.02))
+    axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.02), frameon=False)
     return drawing.save(figure, path)

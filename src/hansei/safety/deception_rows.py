@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -119,7 +120,7 @@ def written(found: Result, folder: Path) -> Result:
 
 
 def bars(rows: Sequence[Mapping[str, Any]], path: Path) -> str:
-    """The chart: a panel a comparison, three bars a condition, with intervals and n; `original` in every panel."""
+    """The chart: a panel a comparison, three bars a condition with intervals, n below; `original` in each."""
     groups = list(dict.fromkeys(row["comparison"] for row in rows))
     original = [row for row in rows if row["row"] == "original"]
     panels = {g: [r for r in rows if r["comparison"] == g] for g in groups}
@@ -128,7 +129,7 @@ def bars(rows: Sequence[Mapping[str, Any]], path: Path) -> str:
     figure, axes = drawing.canvas(len(groups), 1, width=9.0, height=0.6 + 2.7 * len(groups), squeeze=False)
     for axis, (group, members) in zip(axes[:, 0], panels.items(), strict=True):
         _panel(axis, group, members)
-    axes[0, 0].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.12))
+    axes[0, 0].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.12), frameon=False)
     return drawing.save(figure, path)
 
 
@@ -152,14 +153,15 @@ def _panel(axis: Any, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
             elinewidth=0.9,
             capsize=2,
         )
-        for place, figure in zip(places, figures, strict=True):
-            axis.annotate(
-                f"n={figure.n}", (place, 0), (0, 2), textcoords="offset points", ha="center", va="bottom",
-                rotation=90, fontsize=6, color="white" if figure.n and (figure.value or 0) > 0.2 else "black",
-            )  # fmt: skip
     axis.set_title(title.replace("-", " "), loc="left", fontsize=9)
-    axis.set_xticks(range(len(rows)), [str(row["row"]).replace("-", "\n", 1) for row in rows], fontsize=7)
+    axis.set_xticks(range(len(rows)), [_tick(row) for row in rows], fontsize=7)
     axis.set_xlim(-0.6, max(len(rows), 4) - 0.4)
-    axis.set_ylim(0, 1)
+    axis.set_ylim(0, 1.02)
     axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     axis.grid(visible=False, axis="x")
+
+
+def _tick(row: Mapping[str, Any]) -> str:
+    """The condition's name, broken into short lines, and the n of its three bars."""
+    name = textwrap.wrap(str(row["row"]).replace("-", " "), 14)
+    return "\n".join([*name, "n=" + "/".join(str(row[event].n) for event in EVENTS)])
