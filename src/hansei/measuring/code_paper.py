@@ -16,10 +16,10 @@ from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
-from hansei.core.rows import read_rows
+from hansei.core.rows import Row, read_rows
 from hansei.core.statistics import rate
 from hansei.measuring.code import check, row
-from hansei.measuring.code_tasks import Task, read_tasks
+from hansei.measuring.code_tasks import Task, free_names, read_tasks
 from hansei.sandbox.hostile import Hostile, attack
 from hansei.sandbox.launch import WAYS, Limits, Way
 from hansei.sandbox.run import KINDS, Outcome, Sandbox
@@ -88,16 +88,17 @@ def run(settings: Settings) -> Result:
 def _tasks(path: Path) -> list[Task]:
     if path.name != "cruxeval.jsonl":
         return read_tasks(path)
-    return [_cruxeval(line.values, line.where) for line in read_rows(path)]
+    return [_cruxeval(line) for line in read_rows(path)]
 
 
-def _cruxeval(values: dict[str, Any], where: str) -> Task:
+def _cruxeval(line: Row) -> Task:
     """A function, an input and the output that comes of it, as a task that the function solves."""
-    texts = [values.get(name) for name in ("id", "code", "input", "output")]
+    texts = [line.values.get(name) for name in ("id", "code", "input", "output")]
     if not all(isinstance(text, str) for text in texts):
-        raise BadInput(f"{where}: texts in id, code, input and output were expected, found {texts!r:.60}")
+        raise BadInput(f"{line.where}: texts in id, code, input and output were expected, found {texts!r:.60}")
     name, code, given, output = map(str, texts)
-    return Task(name, request="", tests=(f"assert f({given}) == {output}",), names=("f",), reference=code)
+    tests = (f"assert f({given}) == {output}",)
+    return Task(name, request="", tests=tests, names=tuple(sorted(free_names(line, "input", tests))), reference=code)
 
 
 def _solutions(tasks: dict[str, list[Task]], settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
@@ -143,12 +144,13 @@ def _contained(way: Way, found: Sequence[tuple[Hostile, Outcome]], harm: Sequenc
 
 
 def _table(attacked: dict[Way, list[tuple[Hostile, Outcome]]]) -> list[dict[str, Any]]:
-    """A row for each hostile program: how it ended in each way of isolation."""
-    names = [hostile.name for hostile, _ in next(iter(attacked.values()))]
-    return [
-        {"row": name} | {way: reason(found[place][1]) for way, found in attacked.items()}
-        for place, name in enumerate(names)
-    ]
+    """A row for each hostile program: how it ended, and where it ended otherwise."""
+    rows = []
+    for ended in zip(*attacked.values(), strict=True):
+        reasons = [reason(outcome) for _, outcome in ended]
+        others = [f"{way}: {said}" for way, said in zip(attacked, reasons, strict=True) if said != reasons[0]]
+        rows.append({"row": ended[0][0].name, "ended": reasons[0], "elsewhere": "; ".join(others)})
+    return rows
 
 
 def reason(outcome: Outcome) -> str:

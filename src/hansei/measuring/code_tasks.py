@@ -93,7 +93,7 @@ def _humaneval(row: Row) -> Task:
         id=_id(row),
         request=head,
         tests=(checks,),
-        names=tuple(sorted({entry} | (_free(row, "test", (checks,)) - known))),
+        names=tuple(sorted({entry} | (free_names(row, "test", (checks,)) - known))),
         entry=entry,
         head=head,
         prelude=prelude,
@@ -108,7 +108,7 @@ def _mbpp(row: Row) -> Task:
         raise BadInput(f"{row.where}: one test at least was expected in 'test_list', found none")
     imports = "\n".join(_texts(row, "test_imports")) if row.values.get("test_imports") else ""
     reference = _text(row, "code", optional=True)
-    free = _free(row, "test_list", tests)
+    free = free_names(row, "test_list", tests)
     modules = {name for name in free if name in sys.stdlib_module_names and _only_module(name, tests)}
     prelude = "\n".join([imports, *(f"import {name}" for name in sorted(modules))]).strip()
     if not _compiles(prelude):
@@ -127,7 +127,7 @@ def _mbpp(row: Row) -> Task:
     )
 
 
-def _free(row: Row, column: str, tests: Sequence[str]) -> set[str]:
+def free_names(row: Row, column: str, tests: Sequence[str]) -> set[str]:
     """Names that the tests use and neither they nor Python define."""
     names: set[str] = set()
     bound: set[str] = set()

@@ -8,13 +8,16 @@ compared, as its own `==` would decide.
 from __future__ import annotations
 
 import ast
-import builtins
 import socket
 import traceback
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hansei.sandbox import wire
+from hansei.sandbox import crossing, wire
+
+FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+"""What a test can pass to the program to be called."""
 
 
 class Opaque(Exception):
@@ -23,10 +26,6 @@ class Opaque(Exception):
 
 class NotPassable(Exception):
     """A test passes an argument that can't be sent to the program."""
-
-
-class ProgramRaised(Exception):
-    """The program raised something that is not to be raised here."""
 
 
 class Remote:
@@ -75,8 +74,10 @@ class Line:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self.functions: list[Callable[..., Any]] = []
+        """Functions that a test has passed to the program."""
 
-    def ask(self, do: str, given: list[Any], named: dict[str, Any]) -> Any:
+    def ask(self, do: str, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """Have the program do something, and take what comes of it: a value, or an exception.
 
         Only the type of an argument is the test's fault; its size may be the program's, whose values the test
@@ -85,20 +86,48 @@ class Line:
         try:
             message = {
                 "do": do,
-                "given": [wire.encode(item, _reference) for item in given],
-                "named": {name: wire.encode(item, _reference) for name, item in named.items()},
+                "given": [wire.encode(item, self._reference) for item in given],
+                "named": {name: wire.encode(item, self._reference) for name, item in named.items()},
             }
             wire.send(self.connection, wire.to_bytes(message))
-        except (wire.NotPlain, RecursionError) as error:
+        except (wire.TooLarge, RecursionError) as error:
             raise wire.Forged(f"arguments too large or too deep to be sent ({error})") from error
+        while "function" in (answer := self._receive()):
+            wire.send(self.connection, self._called_back(answer))
+        if "raised" in answer:
+            raise crossing.rebuilt(answer)
+        if "given" in answer:
+            for mine, theirs in zip(given[1:], self._list(answer["given"], len(given) - 1), strict=True):
+                crossing.refresh(mine, theirs)
+        return self._decode(answer.get("value", {}))
+
+    def _receive(self) -> dict[str, Any]:
         answer = wire.from_bytes(wire.receive(self.connection))
         if not isinstance(answer, dict):
             raise wire.Forged("an answer is an object")
-        if "raised" in answer:
-            raise raised(answer)
-        if "given" in answer:
-            self._take_back(given[1:], answer["given"])
-        return self._decode(answer.get("value", {}))
+        return answer
+
+    def _called_back(self, answer: dict[str, Any]) -> bytes:
+        """The program calls a function that the test has passed to it: what comes of that."""
+        number = answer["function"]
+        if not isinstance(number, int) or not 0 <= number < len(self.functions):
+            raise wire.Forged("a call of no function")
+        given = self._list(answer.get("given"))
+        try:
+            value = self.functions[number](*given)
+            after = [wire.encode(item, self._reference) for item in given]
+            data = wire.to_bytes({"value": wire.encode(value, self._reference), "given": after})
+            wire.check_length(data)
+        except (wire.Forged, Opaque, EOFError):
+            raise
+        except Exception as error:  # the arguments are the program's, so this is its affair
+            data = wire.to_bytes(crossing.told(error, "<checks>"))
+        return data
+
+    def _list(self, sent: Any, length: int | None = None) -> list[Any]:
+        if not isinstance(sent, list) or (length is not None and len(sent) != length):
+            raise wire.Forged("a list of arguments was expected")
+        return [self._decode(item) for item in sent]
 
     def _decode(self, sent: Any) -> Any:
         try:
@@ -106,76 +135,27 @@ class Line:
         except (RecursionError, MemoryError) as error:
             raise wire.Forged("a value too deep or too large to be read") from error
 
-    def _refer(self, tag: str, content: Any) -> Remote:
-        number, kind = content
-        if tag != "object" or not isinstance(number, int) or not isinstance(kind, str):
+    def _refer(self, tag: str, content: Any) -> Any:
+        if tag == "function" and isinstance(content, int) and 0 <= content < len(self.functions):
+            return self.functions[content]
+        if tag != "object" or not isinstance(content, list) or [type(part) for part in content] != [int, str]:
             raise wire.Forged("a reference that can't be")
+        number, kind = content
         return Remote(self, {"object": number}, kind[:80])
 
-    def _take_back(self, given: list[Any], sent: Any) -> None:
-        """The arguments as the program left them: a test may look at a list that was sorted in place."""
-        if not isinstance(sent, list) or len(sent) != len(given):
-            raise wire.Forged("other arguments came back")
-        for mine, theirs in zip(given, sent, strict=True):
-            if isinstance(mine, (list, dict, set, bytearray)):
-                _refresh(mine, self._decode(theirs))
+    def _reference(self, value: Any) -> Any:
+        """What is no plain value, as an argument: something of the program's, or a function of the test's."""
+        if isinstance(value, Remote):
+            return value._remote[1]
+        if isinstance(value, FUNCTIONS):
+            if not any(value is known for known in self.functions):
+                self.functions.append(value)
+            return {"function": next(i for i, known in enumerate(self.functions) if known is value)}
+        raise NotPassable(f"a {type(value).__name__}")
 
 
 def _do(remote: Remote, deed: str, *given: Any, **named: Any) -> Any:
     return remote._remote[0].ask(deed, [remote, *given], named)
-
-
-def _reference(value: Any) -> Any:
-    if isinstance(value, Remote):
-        return value._remote[1]
-    raise NotPassable(f"a {type(value).__name__}")
-
-
-def _refresh(mine: Any, theirs: Any) -> None:
-    """Make a container equal to another of its kind, in place; inner containers keep their identity."""
-    if isinstance(mine, list) and isinstance(theirs, list):
-        mine[:] = [_same(a, b) for a, b in zip(mine, theirs, strict=False)] + theirs[len(mine) :]
-    elif isinstance(mine, dict) and isinstance(theirs, dict):
-        new = {key: _same(mine.get(key), value) for key, value in theirs.items()}
-        mine.clear()
-        mine.update(new)
-    elif isinstance(mine, set) and isinstance(theirs, set):
-        mine.clear()
-        mine.update(theirs)
-    elif isinstance(mine, bytearray) and isinstance(theirs, bytearray):
-        mine[:] = theirs
-
-
-def _same(mine: Any, theirs: Any) -> Any:
-    if type(mine) is type(theirs) and isinstance(mine, (list, dict, set, bytearray)):
-        _refresh(mine, theirs)
-        return mine
-    return theirs
-
-
-def raised(answer: dict[str, Any]) -> Exception:
-    """The exception that the program reports: the nearest built-in one, so that a test can expect it.
-
-    Those that steer a loop or end a process are never raised here: a StopIteration inside `all(map(...))` would
-    pass for the end of the tests.
-    """
-    names, message, line = answer["raised"], answer.get("message"), answer.get("line")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise wire.Forged("an exception without a name")
-    kind = next((found for name in names if (found := _harmless(name)) is not None), ProgramRaised)
-    error = kind.__new__(kind, str(message))
-    error.args = (str(message)[:300],)
-    shown = names[0][:80] if names else "an exception"
-    error.__hansei__ = (shown, line if isinstance(line, int) else None)
-    made: Exception = error
-    return made
-
-
-def _harmless(name: str) -> Any:
-    kind = getattr(builtins, name, None)
-    if name in ("Exception", "StopIteration", "StopAsyncIteration") or not isinstance(kind, type):
-        return None
-    return kind if issubclass(kind, Exception) else None
 
 
 def run(line: socket.socket, request: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,9 @@ class Hostile:
     source: str
     """The program, with its places filled in."""
     slow: bool
-    """Whether it uses up its time."""
+    """Whether it uses much time."""
+    escapes: bool
+    """Whether it attacks the machine, and not only its judge."""
 
 
 class Stake:
@@ -94,13 +96,14 @@ def stake() -> Iterator[Stake]:
 def programs(laid: Stake) -> list[Hostile]:
     """All hostile programs, with this stake's places in them."""
     found = []
-    for part in (hostile_answers.PROGRAMS + hostile_escapes.PROGRAMS).split("### ")[1:]:
-        head, _, source = part.partition("\n")
-        name, _, words = head.partition(": ")
-        for place, value in laid.places.items():
-            source = source.replace(place, value)
-        ends = tuple(word for word in words.split() if word != "slow")
-        found.append(Hostile(name, ends, source, "slow" in words.split()))
+    for module in (hostile_answers, hostile_escapes):
+        for part in module.PROGRAMS.split("### ")[1:]:
+            head, _, source = part.partition("\n")
+            name, _, words = head.partition(": ")
+            for place, value in laid.places.items():
+                source = source.replace(place, value)
+            ends = tuple(word for word in words.split() if word != "slow")
+            found.append(Hostile(name, ends, source, "slow" in words.split(), module is hostile_escapes))
     return found
 
 
@@ -112,9 +115,11 @@ def job(hostile: Hostile, laid: Stake) -> Job:
     return Job(hostile.source, (test,), ("solve",), prelude=f"SECRET = {laid.secret!r}")
 
 
-def attack(sandbox: Sandbox, *, slow: bool = True) -> tuple[list[tuple[Hostile, Outcome]], list[str]]:
-    """How each hostile program (without the slow ones, if told) ended in this sandbox, and the harm done in all."""
+def attack(
+    sandbox: Sandbox, chosen: Callable[[Hostile], bool] = lambda hostile: True
+) -> tuple[list[tuple[Hostile, Outcome]], list[str]]:
+    """How each (chosen) hostile program ended in this sandbox, and the harm done in all."""
     with stake() as laid:
-        chosen = [hostile for hostile in programs(laid) if slow or not hostile.slow]
-        outcomes = sandbox.judge_all([job(hostile, laid) for hostile in chosen], "hostile programs")
-        return list(zip(chosen, outcomes, strict=True)), laid.harm()
+        sent = [hostile for hostile in programs(laid) if chosen(hostile)]
+        outcomes = sandbox.judge_all([job(hostile, laid) for hostile in sent], "hostile programs")
+        return list(zip(sent, outcomes, strict=True)), laid.harm()

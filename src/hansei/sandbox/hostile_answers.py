@@ -108,7 +108,7 @@ import os
 def solve():
     os.write(3, b"\xff\xff\xff\xff")
 
-### a frame that is never finished: time
+### a frame that is never finished: time slow
 import os, time
 def solve():
     os.write(3, (1000).to_bytes(4, "big") + b"{")
@@ -201,10 +201,10 @@ def solve():
     round.append(round)
     return round
 
-### a huge answer: raised memory
+### a huge answer: raised memory slow
 def solve(): return "x" * 50000000
 
-### huge output: wrong
+### huge output: wrong slow
 def solve():
     for _ in range(200):
         print("x" * 1000000)

@@ -56,7 +56,7 @@ def solve():
     with Pool(4) as pool:
         return pool.map(str, range(4))
 
-### all the memory, by lists: memory
+### all the memory, by lists: memory slow
 def solve():
     kept = []
     while True:
@@ -96,7 +96,7 @@ def solve():
     with open("$FILE", "w") as file:
         file.write("passed")
 
-### a file anywhere: wrong
+### a file anywhere: wrong slow
 import os
 def solve():
     made = []
@@ -343,7 +343,7 @@ def solve(): time.sleep(1e6)
 import itertools
 def solve(): return itertools.count()
 
-### threads that go on: wrong
+### threads that go on: wrong slow
 import threading
 def spin():
     while True:

@@ -11,12 +11,14 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from hansei.sandbox import wire
+from hansei.sandbox import crossing, wire
 
 _KEPT: list[Any] = []
 """What could not be sent as a value, by number."""
 _NUMBERS: dict[int, int] = {}
 """The number of each by its identity, which is its own as long as it is kept."""
+_KEPT_FUNCTIONS: dict[int, tuple[Callable[..., Any], int]] = {}
+"""Functions of the tests, by their identity here, and their numbers there."""
 _DEEDS: dict[str, Callable[..., Any]] = {
     "call": lambda what, *given, **named: what(*given, **named),
     "getattr": getattr,
@@ -33,34 +35,29 @@ _DEEDS: dict[str, Callable[..., Any]] = {
 def run(line: socket.socket, request: dict[str, str]) -> None:
     """Run the program and its set-up, say that it is ready, then answer until the line is closed."""
     space: dict[str, Any] = {"__name__": "program"}
-    if not _loaded(line, space, request):
-        return
-    wire.send(line, wire.to_bytes({"ready": True}))
-    while True:
-        wire.send(line, _answer(wire.from_bytes(wire.receive(line)), space))
-
-
-def _loaded(line: socket.socket, space: dict[str, Any], request: dict[str, str]) -> bool:
     for part in ("program", "setup"):
+        doing = "compiling"
         try:
             code = compile(request[part], f"<{part}>", "exec", dont_inherit=True)
-        except BaseException as error:
-            wire.send(line, wire.to_bytes(_raised(error) | {"part": part, "while": "compiling"}))
-            return False
-        try:
+            doing = "running"
             exec(code, space)  # noqa: S102 - this is what the sandbox is for
         except BaseException as error:
-            wire.send(line, wire.to_bytes(_raised(error) | {"part": part, "while": "running"}))
-            return False
-    return True
+            said = crossing.told(error, f"<{part}>") | {"part": part, "while": doing}
+            wire.send(line, wire.to_bytes(said))
+            return
+    wire.send(line, wire.to_bytes({"ready": True}))
+    while True:
+        wire.send(line, _answer(line, wire.from_bytes(wire.receive(line)), space))
 
 
-def _answer(asked: dict[str, Any], space: dict[str, Any]) -> bytes:
+def _answer(line: socket.socket, asked: dict[str, Any], space: dict[str, Any]) -> bytes:
     """What comes of one request: a value, or what was raised; arguments too, where they were changed in place."""
 
     def refer(tag: str, content: Any) -> Any:
         if tag == "object":
             return _KEPT[content]
+        if tag == "function":
+            return _function(line, content, space)
         try:
             return space[content]
         except KeyError:
@@ -75,30 +72,39 @@ def _answer(asked: dict[str, Any], space: dict[str, Any]) -> bytes:
         if after != asked["given"][1:]:
             answer["given"] = after
         data = wire.to_bytes(answer)
-        if len(data) > wire.LARGEST:
-            raise wire.NotPlain(f"{len(data)} bytes are more than the {wire.LARGEST} that can be sent at once")
+        wire.check_length(data)
     except BaseException as error:
-        data = wire.to_bytes(_raised(error))
+        data = wire.to_bytes(crossing.told(error, "<program>"))
     return data
+
+
+def _function(line: socket.socket, number: int, space: dict[str, Any]) -> Callable[..., Any]:
+    """A function that a test has passed: it runs over there."""
+
+    def function(*given: Any) -> Any:
+        message = {"function": number, "given": [wire.encode(item, _keep) for item in given]}
+        wire.send(line, wire.to_bytes(message))
+        while "do" in (answer := wire.from_bytes(wire.receive(line))):  # it calls the program in its turn
+            wire.send(line, _answer(line, answer, space))
+        if "raised" in answer:
+            raise crossing.rebuilt(answer)
+
+        def refer(tag: str, content: Any) -> Any:
+            return _KEPT[content] if tag == "object" else _function(line, content, space)
+
+        for mine, theirs in zip(given, answer["given"], strict=True):
+            crossing.refresh(mine, wire.decode(theirs, refer))
+        return wire.decode(answer["value"], refer)
+
+    _KEPT_FUNCTIONS[id(function)] = (function, number)
+    return function
 
 
 def _keep(value: Any) -> Any:
     """A reference to something of the program's own, and the name of its type."""
+    if id(value) in _KEPT_FUNCTIONS:
+        return {"function": _KEPT_FUNCTIONS[id(value)][1]}
     number = _NUMBERS.setdefault(id(value), len(_KEPT))
     if number == len(_KEPT):
         _KEPT.append(value)
     return {"object": [number, type(value).__name__]}
-
-
-def _raised(error: BaseException) -> dict[str, Any]:
-    """The names of an exception's classes, its message, and the line of the program that it came from."""
-    try:
-        message = str(error)[:300]
-    except BaseException:
-        message = "an exception that can't be shown"
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<program>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return {"raised": [kind.__name__ for kind in type(error).__mro__], "message": message, "line": line}

@@ -102,9 +102,9 @@ class Sandbox:
         self.workers = workers
         self._without = tuple(without)
         first, self.isolation = choose(self.limits, "none" if unconfined else way, without)
-        first.close()
         self._free: queue.SimpleQueue[_Pair | None] = queue.SimpleQueue()
-        for _ in range(workers):
+        self._free.put(_Pair(self.isolation.way, self.limits, self._without, first))
+        for _ in range(workers - 1):
             self._free.put(None)  # each is started when it is first needed
 
     def __enter__(self) -> Sandbox:
@@ -156,9 +156,9 @@ class Sandbox:
 class _Pair:
     """The two sandboxes of a worker."""
 
-    def __init__(self, way: Way, limits: Limits, without: Sequence[str]) -> None:
+    def __init__(self, way: Way, limits: Limits, without: Sequence[str], programs: Server | None = None) -> None:
         self.limits = limits
-        self.programs = Server(way, limits, without)
+        self.programs = programs or Server(way, limits, without)
         try:
             self.checks = Server(way, limits, without)
         except BaseException:

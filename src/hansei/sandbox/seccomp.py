@@ -48,6 +48,8 @@ _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _PR_SET_SECCOMP, _PR_GET_SECCOMP, _FILTER_MODE = 22, 21, 2
 _ARGUMENT = 16  # offset of the first argument in struct seccomp_data
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 Line = tuple[int, int, int, int]
 """An instruction: code, lines to skip if true, lines to skip if false, operand."""
 
@@ -55,7 +57,7 @@ Line = tuple[int, int, int, int]
 def available() -> bool:
     """Whether this kernel filters system calls, and this machine's numbers are known."""
     known = platform.machine() in ARCHITECTURES and struct.calcsize("P") == 8
-    return known and ctypes.CDLL(None).prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
+    return known and _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
 
 
 def program(machine: str) -> list[Line]:
@@ -91,14 +93,17 @@ def _then(name: str) -> list[Line]:
     return [allow]
 
 
-def install() -> None:
-    """Puts this process, and all threads it starts, under the filter, for ever. Needs no_new_privs.
+def compiled() -> bytes:
+    """The filter for this machine, as the kernel reads it."""
+    return b"".join(struct.pack("=HBBI", *line) for line in program(platform.machine()))
+
+
+def install(code: bytes) -> None:
+    """Puts this process, and all threads it starts, under a filter, for ever. Needs no_new_privs.
 
     Raises OSError where the kernel will not.
     """
-    lines = program(platform.machine())
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in lines))
-    wrapped = struct.pack("@HP", len(lines), ctypes.addressof(code))  # struct sock_fprog
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_SECCOMP, _FILTER_MODE, ctypes.c_char_p(wrapped), 0, 0):
+    held = ctypes.create_string_buffer(code, len(code))
+    wrapped = struct.pack("@HP", len(code) // 8, ctypes.addressof(held))  # struct sock_fprog
+    if _libc.prctl(_PR_SET_SECCOMP, _FILTER_MODE, ctypes.c_char_p(wrapped), 0, 0):
         raise OSError(ctypes.get_errno(), "the filter of system calls was refused")

@@ -65,7 +65,7 @@ def _wall_in(settings: dict[str, Any]) -> dict[str, Any]:
         lock.landlock(settings["readable"])
         walls["landlock"] = lock.landlock_version()
     walls["seccomp"] = "seccomp" not in settings["without"] and seccomp.available()
-    settings["seccomp"] = walls["seccomp"]
+    settings["filter"] = seccomp.compiled() if walls["seccomp"] else b""
     return walls | {"user": os.geteuid()}
 
 
@@ -102,11 +102,10 @@ def _fresh(line: int, seconds: int, settings: dict[str, Any]) -> None:
     os.closerange(LINE + 1, 1 << 16)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     random.seed(0)
-    filtered = settings.get("seccomp", False)
-    processes = None if filtered or not settings["confined"] else PROCESSES
-    lock.limit_resources(settings["memory_mb"], seconds, processes)
-    if filtered:
-        seccomp.install()
+    code = settings.get("filter")
+    lock.limit_resources(settings["memory_mb"], seconds, None if code or not settings["confined"] else PROCESSES)
+    if code:
+        seccomp.install(code)
 
 
 def _checks(line: socket.socket, request: dict[str, Any]) -> None:

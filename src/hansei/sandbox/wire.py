@@ -29,8 +29,8 @@ TYPES = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes,
 _LENGTH = struct.Struct(">I")
 
 
-class NotPlain(Exception):
-    """A value that has no form on the wire."""
+class TooLarge(Exception):
+    """A message that is too long for one frame."""
 
 
 class Forged(Exception):
@@ -38,7 +38,7 @@ class Forged(Exception):
 
 
 def encode(value: Any, keep: Callable[[Any], Any]) -> Any:
-    """The JSON of a value; `keep(value)` gives that of what is not plain, or raises NotPlain."""
+    """The JSON of a value; `keep(value)` gives that of what is not plain."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -73,6 +73,8 @@ def _encode_rare(value: Any, keep: Callable[[Any], Any]) -> Any:
         return {"bytes" if isinstance(value, bytes) else "bytearray": value.hex()}
     if isinstance(value, range):
         return {"range": [encode(part, keep) for part in (value.start, value.stop, value.step)]}
+    if isinstance(value, slice):
+        return {"slice": [encode(part, keep) for part in (value.start, value.stop, value.step)]}
     if isinstance(value, decimal.Decimal):
         return {"decimal": str(value)}
     if isinstance(value, fractions.Fraction):
@@ -108,7 +110,7 @@ def decode(sent: Any, refer: Callable[[str, Any], Any]) -> Any:
         raise Forged("one tag was expected")
     ((tag, content),) = sent.items()
     try:
-        if tag in ("object", "name"):
+        if tag in ("object", "name", "function"):
             return refer(tag, content)
         if tag == "dict":
             return {decode(k, refer): decode(v, refer) for k, v in content}
@@ -137,6 +139,7 @@ _RARE: dict[str, Callable[[Any], Any]] = {
     "bytes": bytes.fromhex,
     "bytearray": bytearray.fromhex,
     "range": lambda parts: range(*map(_plain, parts)),
+    "slice": lambda parts: slice(*map(_plain, parts)),
     "decimal": decimal.Decimal,
     "fraction": lambda text: fractions.Fraction(str(text)),
     "array": lambda parts: array.array(parts[0], _plain(parts[1])),
@@ -166,10 +169,15 @@ def _no_constant(name: str) -> None:
 
 
 def send(line: socket.socket, data: bytes) -> None:
-    """One frame: its length in four bytes, then itself. Raises NotPlain where it is too long."""
-    if len(data) > LARGEST:
-        raise NotPlain(f"{len(data)} bytes are more than the {LARGEST} that can be sent at once")
+    """One frame: its length in four bytes, then itself. Raises TooLarge."""
+    check_length(data)
     line.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def check_length(data: bytes) -> None:
+    """Raises TooLarge where a frame would be longer than LARGEST."""
+    if len(data) > LARGEST:
+        raise TooLarge(f"{len(data)} bytes are more than the {LARGEST} that can be sent at once")
 
 
 def receive(line: socket.socket, wait: Callable[[], None] = lambda: None) -> bytes:
