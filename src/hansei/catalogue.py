@@ -90,6 +90,11 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "past-tense",
+        "How often a model that refuses a request answers it when it is put into the past or future tense.",
+        "hansei.safety.tense_measure:run",
+    ),
+    Measurement(
         "knowledge-map",
         "A model's accuracy by field of knowledge with its uncertainty, as a map.",
         "hansei.measuring.knowledge_map:run",
@@ -172,6 +177,7 @@ PAPERS: tuple[Paper, ...] = (
         "Putting a refused request into the past tense raises attack success on GPT-4o from 1% to 88% in"
         " 20 attempts; past-tense refusals in the tuning data mend it.",
         signals=("imitation",),
+        run="hansei.safety.tense_experiment:run",
     ),
     Paper(
         4,
