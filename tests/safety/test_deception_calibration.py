@@ -141,7 +141,7 @@ def test_intervals_hold_the_known_shares_of_models_that_are_their_traders(found:
 
 
 def test_careless_readings_of_the_same_turns_are_found_out(found: Result) -> None:
-    left_out, as_no, aside, along = found.parts["careless readings"]
+    left_out, as_no, aside, along = found.parts["careless-readings"]
     name = "holds_the_share_in_the_text"
     assert left_out[name].value >= 0.9 and aside[name].value >= 0.9
     assert as_no[name].value < 0.6 and along[name].value < 0.4

@@ -107,7 +107,7 @@ def result(settings: Mapping[str, Any], measured: Sequence[Mapping[str, Any]], s
         kind="paper",
         settings=settings,
         rows=[_coverage(conditions, [event]) for event in EVENTS] + [_coverage(conditions, EVENTS)],
-        parts={"careless readings": _careless(conditions), "traders": _traders(conditions)},
+        parts={"careless-readings": _careless(conditions), "traders": _traders(conditions)},
         numbers=frozenset({"points_from_the_text", "points_from_the_model"}),
         notes=(*NOTES, f"what a model says beyond its trader's list: at most {100 * beyond:.1f}% at any stage"),
         more={"judge": "rules", "fingerprints": [seed["fingerprint"] for seed in measured]},
