@@ -58,7 +58,7 @@ class Settings:
 def run(settings: Settings) -> Result:
     """Run every solution and every hostile program. Raises BadInput where nothing isolates them."""
     started = time.monotonic()
-    tasks = {name: _tasks(Path(settings.data) / path) for name, path in SETS.items()} if settings.data else {}
+    tasks = {name: tasks_of(Path(settings.data) / path) for name, path in SETS.items()} if settings.data else {}
     if settings.dry_run:
         with Sandbox() as sandbox:
             counted = (
@@ -85,7 +85,8 @@ def run(settings: Settings) -> Result:
     return with_files(result, settings.out, {})
 
 
-def _tasks(path: Path) -> list[Task]:
+def tasks_of(path: Path) -> list[Task]:
+    """The tasks of one of the sets, each with its solution."""
     if path.name != "cruxeval.jsonl":
         return read_tasks(path)
     return [_cruxeval(line) for line in read_rows(path)]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def _humaneval(row: Row) -> Task:
     if prelude is None:
         raise BadInput(f"{row.where}: the head of a Python function was expected in 'prompt', found {head[-60:]!r}")
     checks = f"{test}\n\ncheck({entry})\n"
-    known = _bound(ast.parse(prelude)) - {entry}
+    known = _bound(_parse(prelude)) - {entry}
     solution = _text(row, "canonical_solution", optional=True)
     return Task(
         id=_id(row),
@@ -114,13 +115,13 @@ def _mbpp(row: Row) -> Task:
     if not _compiles(prelude):
         raise BadInput(f"{row.where}: imports were expected in 'test_imports', found {imports[:60]!r}")
     # A program may be asked for under the name of a builtin (MBPP 126: sum); only the benchmark's own can tell.
-    own = _bound(ast.parse(reference)) if reference and _compiles(reference) else set()
-    renamed = {name for test in tests for name in _loaded(ast.parse(test)) if hasattr(builtins, name)} & own
+    own = _bound(_parse(reference)) if reference and _compiles(reference) else set()
+    renamed = {name for test in tests for name in _loaded(_parse(test)) if hasattr(builtins, name)} & own
     return Task(
         id=_id(row),
         request=words,
         tests=tests,
-        names=tuple(sorted((free | renamed) - modules - _bound(ast.parse(prelude)))),
+        names=tuple(sorted((free | renamed) - modules - _bound(_parse(prelude)))),
         prelude=prelude,
         setup=_text(row, "test_setup_code", optional=True) or "",
         reference=reference,
@@ -133,7 +134,7 @@ def free_names(row: Row, column: str, tests: Sequence[str]) -> set[str]:
     bound: set[str] = set()
     for test in tests:
         try:
-            tree = ast.parse(test)
+            tree = _parse(test)
         except (SyntaxError, ValueError) as error:
             raise BadInput(f"{row.where}: Python was expected in {column!r}, found {test[:60]!r} ({error})") from error
         names |= _loaded(tree)
@@ -164,7 +165,7 @@ def _bound(tree: ast.AST) -> set[str]:
 
 def _only_module(name: str, tests: Sequence[str]) -> bool:
     """Whether a name stands only before a dot, as a module does: `sys.getsizeof(...)`."""
-    trees = [ast.parse(test) for test in tests]
+    trees = [_parse(test) for test in tests]
     dotted = sum(
         isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
         for tree in trees
@@ -174,9 +175,16 @@ def _only_module(name: str, tests: Sequence[str]) -> bool:
     return dotted == used
 
 
+def _parse(source: str) -> ast.Module:
+    """The tree of a source; what Python would say of its style (such as of '\\d') is not our affair."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
 def _compiles(source: str) -> bool:
     try:
-        ast.parse(source)
+        _parse(source)
     except (SyntaxError, ValueError):
         return False
     return True
