@@ -90,6 +90,11 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "calibration",
+        "Whether a model is right as often as it says: reliability diagram, ECE, Brier score, AUROC.",
+        "hansei.measuring.calibration:run",
+    ),
+    Measurement(
         "past-tense",
         "How often a model that refuses a request answers it when it is put into the past or future tense.",
         "hansei.safety.tense_measure:run",
@@ -167,6 +172,7 @@ PAPERS: tuple[Paper, ...] = (
         "An attacking and a defending model that are tuned in turns cut the violation rate by up to "
         "84.7% in four rounds, with helpfulness stable.",
         signals=("inductive bias", "model feedback"),
+        run="hansei.safety.mart_experiment:run",
     ),
     Paper(
         3,
