@@ -17,6 +17,8 @@ from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Verdict, user
 from hansei.core.settings import field_docs
 from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 from hansei.safety.experiment import Settings as ExperimentSettings
+from hansei.safety.mart_experiment import Settings as MartPaperSettings
+from hansei.safety.mart_own import Settings as MartSettings
 from hansei.steps.compare import Answers
 from hansei.steps.run import keep_row, open_run, store
 from hansei.steps.town_base import CheckSettings
@@ -25,6 +27,8 @@ from hansei.steps.town_base import Settings as TrainSettings
 Capture = pytest.CaptureFixture[str]
 
 ASKED = ["--model", "town", "--prompts", "prompts.jsonl", "--out", "run"]
+MART = ["--target", "t", "--attacker", "a", "--prompts", "prompts.jsonl", "--out", "run", "--attacks", "9"]
+MART += ["--adversary-below", "0.5", "--safe-above", "0.5", "--instructions", "0", "--exercises", "0"]
 COMMANDS: dict[str, tuple[type[Any], list[str]]] = {
     "demo": (DemoSettings, []),
     "learn": (LearnSettings, ASKED),
@@ -34,6 +38,8 @@ COMMANDS: dict[str, tuple[type[Any], list[str]]] = {
     "export": (export_command.ExportSettings, ["run", "--to", "trl"]),
     "show": (show_command.ShowSettings, ["run"]),
     "papers run mistake-analysis": (ExperimentSettings, []),
+    "papers run mart": (MartPaperSettings, []),
+    "mart": (MartSettings, MART),
     "town ask": (town_command.AskSettings, ["Who are you?"]),
     "town show": (town_command.ShowSettings, []),
     "town train": (TrainSettings, []),

@@ -39,7 +39,7 @@ def test_the_list_as_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> Non
     (line,) = capsys.readouterr().out.splitlines()
     papers = json.loads(line)["papers"]
     assert [p["name"] for p in papers] == ["mistake-analysis", "mart", "past-tense", "deception"]
-    assert papers[0]["status"] == "built" and papers[1]["status"] == "planned"
+    assert papers[0]["status"] == "built" and papers[1]["status"] == "built"
 
 
 def test_papers_can_be_chosen_by_the_signal_they_learn_from(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +49,7 @@ def test_papers_can_be_chosen_by_the_signal_they_learn_from(capsys: pytest.Captu
 
 
 def test_a_planned_paper_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["papers", "run", "mart"]) == 2
+    assert main(["papers", "run", "video-edit"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "planned" in error and "mistake-analysis" in error
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": "Run the whole loop on the town: ask, judge, explain, teach, ask again, compare.",
     "learn": "Run the loop on your own model and prompts, and prove on held-out prompts that it worked.",
+    "mart": "Red-team your own model in rounds: an attacker and the model are tuned in turns (MART).",
     "probe": "Ask a model your prompts and judge its answers, without teaching it.",
     "judge": "Judge the stored answers of a run again, with another judge.",
     "import": "Read findings of garak, promptfoo, Inspect, JailbreakBench or plain JSONL, to look at or teach from.",
