@@ -22,8 +22,8 @@ LAYER = 0.6e-3
 """Seconds that one layer of one answering step takes, however small it is."""
 LAYER_LEARNT = 5e-3
 """The same of one training step: forwards, backwards, and the optimiser."""
-START = 10.0
-"""Seconds for importing the libraries and loading a small model."""
+START, START_LEARNT = 3.0, 6.0
+"""Seconds until a small model answers, and until it is trained: imports and set-up."""
 LOADED = 5e8
 """Bytes of weights that are read from disk in a second."""
 
@@ -82,7 +82,7 @@ def answering(size: Size, flops: float, tokens: int, steps: int) -> float:
 def learning(size: Size, flops: float, tokens: int, steps: int) -> float:
     """Seconds for `steps` optimiser steps over `tokens` in all."""
     arithmetic = 6 * size.parameters * tokens / (flops * SHARE)
-    return START + size.bytes / LOADED + steps * size.layers * LAYER_LEARNT + arithmetic
+    return START_LEARNT + size.bytes / LOADED + steps * size.layers * LAYER_LEARNT + arithmetic
 
 
 def _here(name: str) -> Path | None:
