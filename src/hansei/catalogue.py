@@ -90,6 +90,11 @@ def run(name: str, settings: Any) -> Any:
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(
+        "exam",
+        "An exam by its own rule: points, score and percentile, with and without questions seen in training.",
+        "hansei.measuring.exams:run",
+    ),
+    Measurement(
         "calibration",
         "Whether a model is right as often as it says: reliability diagram, ECE, Brier score, AUROC.",
         "hansei.measuring.calibration:run",
