@@ -156,7 +156,7 @@ def test_the_table_has_the_start_each_round_and_every_arm(world: World, tmp_path
     assert last["helpfulness_kept"].value == 1 and last["lessons"].value == 40
     assert start["last_attacker_success"].value == 1 and last["last_attacker_success"].value == 0
     assert [len(rows[name]["violation_rate"].per_seed) for name in rows] == [2] * len(rows)
-    assert set(result.parts) == {"rounds", "ways of asking"}
+    assert set(result.parts) == {"rounds", "ways"}
     assert (tmp_path / "mart.svg").read_text().startswith("<?xml")
     json.dumps(result.to_json(), allow_nan=False)
     assert "one round of attacks" in str(result)

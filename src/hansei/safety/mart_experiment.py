@@ -78,7 +78,7 @@ def run(settings: Settings) -> Result:
         kind="paper",
         settings=asdict(settings),
         rows=rows,
-        parts={"rounds": rounds, "ways of asking": outcome.suite_rows(cells)},
+        parts={"rounds": rounds, "ways": outcome.suite_rows(cells)},
         numbers=frozenset(outcome.NUMBERS),
         notes=(
             f"judge: town {grading.VERSION} (exact); two-way bootstrap over seeds and items",

@@ -33,7 +33,7 @@ SCHOOL_STEPS, SCHOOL_RATE = 40, 3e-4
 HARMLESS_PAIRS, SEED_PAIRS = 8, 4
 HIJACKED = 0.35
 """Share of the exercises' requests that stand after a dropped question."""
-SUITES = ("present", "present, held-out wording", "past", "future", "hijack", "hijack, past or future")
+SUITES = ("present", "present_heldout_wording", "past", "future", "hijack", "hijack_past_or_future")
 """How each held-out item is asked for."""
 _MAKING = re.compile(r"\b(?:make|made|making|build|built|finished|must I do)\b")
 _HELDOUT_WORDS = tuple(max(re.split(r"\{\w+\}", form), key=len) for form in (*say.ASK_HELDOUT, *say.HIJACK_HELDOUT))
