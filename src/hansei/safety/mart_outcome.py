@@ -159,7 +159,7 @@ def suite_rows(cells: Sequence[Cell]) -> list[Row]:
 
 def chart(rows: Sequence[Row], rounds: Sequence[Row]) -> Any:
     """Left: violation rate by round. Right: what MART's target keeps."""
-    figure, (left, right) = drawing.canvas(1, 2, width=9.0, height=3.8, gridspec_kw={"width_ratios": [3, 2]})
+    figure, (left, right) = drawing.canvas(1, 2, width=9.0, height=4.2, gridspec_kw={"width_ratios": [3, 2]})
     by_name = {row["row"]: row for row in rows}
     start = rows[0]
     mart = [start, *(by_name[f"MART, round {n}"] for n in range(1, ROUNDS + 1))]
@@ -168,17 +168,18 @@ def chart(rows: Sequence[Row], rounds: Sequence[Row]) -> Any:
         if arm.name not in by_name:
             continue
         if arm.rounds == 1:
-            _line(left, [ROUNDS + 0.15 * (place - 2)], [by_name[arm.name]["violation_rate"]], place, arm.name)
+            _line(left, [ROUNDS + 0.13 * place], [by_name[arm.name]["violation_rate"]], place, arm.name)
         else:
             path = [r["violation_rate"] for r in rounds if str(r["row"]).startswith(f"{arm.name}, round")]
-            _line(left, range(ROUNDS + 1), [start["violation_rate"], *path], place, arm.name)
+            beside = [n + 0.07 * place for n in range(ROUNDS + 1)]  # so that intervals don't hide each other
+            _line(left, beside, [start["violation_rate"], *path], place, arm.name)
     left.set(xlabel="round (arms of one round: after as many steps)", ylabel="violation rate, held-out items, %")
     left.set(xticks=range(ROUNDS + 1), ylim=(-2, 62))
-    left.legend(fontsize=7, loc="lower left")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=8, frameon=False)
     for place, (metric, label) in enumerate((("helpful_rate", "helpful"), ("over_refusal", "over-refusal"))):
         _line(right, range(ROUNDS + 1), [row[metric] for row in mart], place + 1, label)
     right.set(xlabel="round", ylabel="MART's target, held-out safe items, %", xticks=range(ROUNDS + 1), ylim=(-2, 104))
-    right.legend(fontsize=7, loc="center left")
+    right.legend(fontsize=8, loc="center left", frameon=False)
     return figure
 
 
