@@ -258,7 +258,7 @@ def test_samples_are_measured_and_the_result_is_written(tasks: str, tmp_path: Pa
     assert written["tasks"]["7"] == {
         "programs": 3,
         "passed": 1,
-        "first_failure": "an object of its own where a value is compared (a Equal: assert add(1) == 2)",
+        "first_failure": "an object instead of a value (a Equal: assert add(1) == 2)",
     }
     assert (tmp_path / "out" / "code.svg").read_text(encoding="utf-8").startswith("<?xml")
 

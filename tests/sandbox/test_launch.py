@@ -33,8 +33,8 @@ def test_each_way_says_what_is_in_force(way: Way) -> None:
 
 
 def test_walls_that_leave_something_open_are_refused_by_name() -> None:
-    for without, left in ((("landlock",), "files"), (("seccomp",), "network, processes")):
-        with pytest.raises(BadInput, match=f"it leaves open: {left}"):
+    for without, left in ((("landlock",), "files"), (("seccomp",), "processes")):
+        with pytest.raises(BadInput, match=f"it leaves open: .*{left}"):
             choose(LIMITS, "landlock", without)
 
 

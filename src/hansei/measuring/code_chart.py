@@ -22,7 +22,6 @@ def draw(outcomes: Mapping[str, Sequence[Outcome]]) -> Figure:
     _bars(bars, outcomes)
     if curve:
         _curve(curve[0], outcomes, most)
-    figure.suptitle("")
     return figure  # type: ignore[no-any-return]
 
 
@@ -32,7 +31,7 @@ def _bars(axis: Any, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
     colours = [COLOURS[2] if kind == "passed" else COLOURS[4] if kind == "test" else COLOURS[1] for kind, _ in kinds]
     drawn = axis.barh(names, sizes, color=colours)
     axis.bar_label(drawn, padding=3)
-    axis.set_xlim(0, 1.15 * max(sizes, default=1))
+    axis.set_xlim(0, 1.2 * max(sizes, default=1))
     axis.set_xlabel("programs")
     axis.grid(visible=False, axis="y")
 
@@ -50,4 +49,5 @@ def _curve(axis: Any, outcomes: Mapping[str, Sequence[Outcome]], most: int) -> N
     axis.minorticks_off()
     axis.set_ylim(-0.02, 1.02)
     axis.set_xlabel("k")
+    axis.set_ylabel("mean over tasks, 95% interval")
     axis.legend()

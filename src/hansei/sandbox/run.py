@@ -32,7 +32,7 @@ KINDS: dict[str, str] = {
     "time": "out of time",
     "memory": "out of memory",
     "ended": "ended itself",
-    "opaque": "an object of its own where a value is compared",
+    "opaque": "an object instead of a value",
     "forged": "sent what is no answer",
     "test": "the test can't be run",
 }
