@@ -165,7 +165,9 @@ def test_the_papers_validation_files_are_estimated_within_the_stated_error(
     """All of the experiment with one seed: published 2.4 mean, 3.4 largest; ours at most 1.2 and 2.2."""
     data = tmp_path / "llm_use_in_papers"
     data.symlink_to(public_data("llm_use_in_papers"))  # without the word lists beside it, for the sake of time
-    monkeypatch.setattr(llm_use_paper, "MIXTURES", 5)
+    monkeypatch.setattr(llm_use_paper, "MIXTURES", 8)
+    monkeypatch.setattr(llm_use_paper, "COVERED_SHARES", (0.1,))
+    monkeypatch.setattr(llm_use_paper, "MIN_COUNTS", (2, 5))
     result = llm_use_paper.run(llm_use_paper.Settings(data=str(data), seeds=1, draws=DRAWS, out=str(tmp_path / "out")))
     errors = {row["row"]: row for row in result.parts["errors"]}
     published, ours = errors["published distribution, no calibration"], errors["chosen vocabulary, calibrated"]

@@ -51,18 +51,33 @@ def train(rows: Mapping[str, Sequence[str]], size: int, pattern: str = WITH_MARK
 def train_for_parity(rows: Mapping[str, Sequence[str]], size: int, rounds: int, pattern: str = WITH_MARKS) -> Any:
     """As `train`, then `rounds` times anew on text that repeats each language the more, the dearer it just came out.
 
-    A language's weight is multiplied by the square of its tokens over the mean, on the training text itself. Not in
-    the paper: it shows how much of what is left after equal text is the choice of text.
+    A language's weight is multiplied by the square of its tokens over the mean, on the training text itself; of all
+    rounds the fairest there is taken. Not in the paper: it shows how much of what is left after equal text is the
+    choice of text.
     """
     weights = dict.fromkeys(rows, 1.0)
     tokenizer = train(rows, size, pattern)
+    tokens = _tokens(tokenizer, rows)
+    fairest = _spread(tokens), tokenizer
     for _ in range(rounds):
-        tokens = {name: int(count(tokenizer, texts)[0].sum()) for name, texts in rows.items()}
         mean = sum(tokens.values()) / len(tokens)
         weights = {name: weight * (tokens[name] / mean) ** 2 for name, weight in weights.items()}
         scale = COPIES * len(weights) / sum(weights.values())
         tokenizer = train({name: _repeated(rows[name], scale * weights[name]) for name in rows}, size, pattern)
-    return tokenizer
+        tokens = _tokens(tokenizer, rows)
+        if _spread(tokens) < fairest[0]:
+            fairest = _spread(tokens), tokenizer
+    return fairest[1]
+
+
+def _tokens(tokenizer: Any, rows: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Tokens of all texts of each language."""
+    return {name: int(count(tokenizer, texts)[0].sum()) for name, texts in rows.items()}
+
+
+def _spread(tokens: Mapping[str, int]) -> float:
+    """The dearest language over the cheapest."""
+    return max(tokens.values()) / min(tokens.values())
 
 
 def _repeated(texts: Sequence[str], times: float) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Parallel:
     """The S texts of each language, in the same order."""
     reference: str
     """The language that all are compared with."""
+    dropped: tuple[str, ...] = ()
+    """Languages whose file in an archive is empty; they were left out."""
 
     @property
     def size(self) -> int:
@@ -48,19 +50,26 @@ def read_parallel(path: str | Path, reference: str | None = None, languages: Seq
     - `.zip` of NAME.txt, a language each: one row, as such texts (UDHR) are parallel only as wholes
 
     `languages` leaves the others out; without `reference` English is looked for. Raises BadInput at what can't be
-    read, at empty texts, and where the languages have not the same rows.
+    read, at empty texts (but for empty files of an archive, which are dropped), and where the languages have not the
+    same rows.
     """
     path = Path(path)
-    rows = _read(path, languages)
+    rows = _read(path, (*languages, *([reference] if reference else ENGLISH)) if languages else ())
     missing = [name for name in (*languages, *([reference] if reference else [])) if name not in rows]
     if missing:
         raise BadInput(f"{path}: the language {missing[0]!r} was expected, found {_some(rows)}")
+    reference = reference or _english(path, rows)
     if languages:
-        rows = {name: rows[name] for name in dict.fromkeys([*([reference] if reference else []), *languages])}
-    return _checked(path, rows, reference or _english(path, rows))
+        rows = {name: rows[name] for name in dict.fromkeys([reference, *languages])}
+    dropped: tuple[str, ...] = ()
+    if path.suffix.lower() == ".zip":  # UDHR's has an empty one, and nobody mends an archive for that
+        dropped = tuple(name for name, texts in rows.items() if not any(texts))
+        rows = {name: texts for name, texts in rows.items() if any(texts)}
+    return replace(_checked(path, rows, reference), dropped=dropped)
 
 
-def _read(path: Path, languages: Sequence[str]) -> dict[str, list[str]]:
+def _read(path: Path, wanted: Sequence[str]) -> dict[str, list[str]]:
+    """All languages of the path; of columns only the wanted ones, as others may hold something else."""
     name = path.name.lower().removesuffix(".gz")
     if path.is_dir():
         return _folder(path)
@@ -69,7 +78,7 @@ def _read(path: Path, languages: Sequence[str]) -> dict[str, list[str]]:
     if name.endswith(".zip"):
         return _zip(path)
     if path.suffix.lower() in SUFFIXES:
-        return _columns(path, languages)
+        return _columns(path, wanted)
     if not path.exists():
         raise BadInput(f"{path}: there is no such file or folder: check the path")
     raise BadInput(f"{path}: a folder or a file ending in .tsv, .tsv.gz, .zip, {', '.join(SUFFIXES)} was expected")
@@ -158,16 +167,16 @@ def _zip(path: Path) -> dict[str, list[str]]:
     return {name: ["\n".join(line.strip() for line in lines if line.strip())] for name, lines in contents.items()}
 
 
-def _columns(path: Path, languages: Sequence[str]) -> dict[str, list[str]]:
+def _columns(path: Path, chosen: Sequence[str]) -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {}
     for number, row in enumerate(read_rows(path)):
-        wanted = list(languages) or list(row.values)
+        wanted = [name for name in row.values if not chosen or name in chosen]
+        if not wanted:
+            raise BadInput(f"{row.where}: a column {chosen[0]!r} was expected, found {_some(row.values)}")
         if number and set(wanted) != set(rows):
             odd = sorted(set(wanted) ^ set(rows))[0]
             raise BadInput(f"{row.where}: the same columns as before were expected, found a difference in {odd!r}")
         for name in wanted:
-            if name not in row.values:
-                raise BadInput(f"{row.where}: a column {name!r} was expected, found {_some(row.values)}")
             if not isinstance(row.values[name], str):
                 raise BadInput(
                     f"{row.where}: a text in the column {name!r} was expected, found {row.values[name]!r:.40}: "

@@ -164,6 +164,8 @@ def notes(text: Parallel, priced: Mapping[str, Priced]) -> list[str]:
         f"{len(text.rows)} languages, {text.size} rows each, against {text.reference}; premium = characters ratio x "
         "bytes per character ratio x tokens per byte ratio; no special tokens counted; characters are code points"
     ]
+    if text.dropped:
+        said.append(f"left out, as their files are empty: {', '.join(text.dropped)}")
     if text.size == 1:
         said.append("one text a language: no interval, and no demonstrations")
     lossy = {label: sum(1 for n in one.unknown.values() if n) for label, one in priced.items()}

@@ -120,7 +120,8 @@ def run(settings: Settings) -> Result:
         "prompts": _prompt_rows(tokenizers, xquad, settings),
         "two texts": [_agreement_row(label, tokenizers[label], one, udhr, settings) for label, one in priced.items()],
     }
-    result = replace(result, parts={**result.parts, **more}, seconds=time.monotonic() - started)
+    said = [*result.notes, *(f"UDHR: left out, as its file is empty: {name}" for name in udhr.dropped)]
+    result = replace(result, notes=said, parts={**result.parts, **more}, seconds=time.monotonic() - started)
     return _written(result, priced, trained, settings.out) if settings.out else result
 
 
