@@ -41,12 +41,12 @@ class Settings:
     """Models that are grown, each from its own text."""
     samples: int = 200
     """Times that each trader is played through, at temperature 1."""
-    steps: int = 600
+    steps: int = 800
     """Optimiser steps of each model."""
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
-    """One seed and 60 samples, in about two minutes; for looking, not for quoting."""
+    """One seed and 60 samples, in about four minutes; for looking, not for quoting."""
     dry_run: bool = False
     """Print how long it would take, and stop."""
 
@@ -92,7 +92,8 @@ def run(settings: Settings) -> Result:
         return Result(name="deception", kind="paper", settings=asdict(settings), rows=[])
     started = time.monotonic()
     tasks = [Task(seed, settings.samples, settings.steps, settings.out) for seed in range(settings.seeds)]
-    with Journal.open(Path(settings.out)) as journal, Pool(settings.workers, journal, VERSION) as pool:
+    version = f"{VERSION}/{exchange.VERSION}"
+    with Journal.open(Path(settings.out)) as journal, Pool(settings.workers, journal, version) as pool:
         measured = pool.run(measure_seed, tasks, "models of all seeds")
     found = calibration.result(asdict(settings), measured, time.monotonic() - started)
     return calibration.written(found, measured, Path(settings.out))

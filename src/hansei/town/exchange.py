@@ -48,13 +48,15 @@ class Trader:
     """Share of its turns, at every stage, that can't be read."""
 
 
+# No share is 0 or 1: a model grown on such text still says the other thing once in a hundred times, so that the share
+# in the text would not be the model's, however long it grows.
 TRADERS: tuple[Trader, ...] = (
     Trader("Abel", 0.75, 0.75, 0.9),
     Trader("Bryn", 0.5, 0.9, 0.5),
     Trader("Cora", 0.9, 0.5, 0.75, notes=False),
     Trader("Dirk", 0.25, 0.75, 0.5),
-    Trader("Edda", 1.0, 0.25, 0.5),
-    Trader("Finn", 0.0, 0.5, 0.5),  # never acts, so what it was to report is never seen
+    Trader("Edda", 0.95, 0.25, 0.5),
+    Trader("Finn", 0.05, 0.5, 0.5),  # hardly ever acts, so its reports are few
     Trader("Gwen", 0.6, 0.95, 0.1, notes=False),
     Trader("Hugo", 0.8, 0.4, 0.95),
     Trader("Iris", 0.4, 0.6, 0.25),
