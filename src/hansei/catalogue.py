@@ -154,6 +154,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "What the same content costs in each language with a tokenizer.",
         "hansei.measuring.token_cost:run",
     ),
+    Measurement(
+        "rule-based-rewards",
+        "Reinforcement that rewards refusing the harmful and answering the safe (paper 17), against refusals alone.",
+        "hansei.safety.rule_based:run",
+    ),
 )
 
 PAPERS: tuple[Paper, ...] = (

@@ -52,7 +52,7 @@ def test_the_rates_are_those_that_can_be_counted_by_hand(tmp_path: Path, name: s
     assert substrings["sensitivity"].value == 1.0 and substrings["specificity"].value == 0.0
     assert any("label is refusal (8 of 20 answers)" in note for note in found.notes)
     assert any("refused or partial" in note for note in found.notes)
-    (gain,) = found.parts["rules minus the others"]
+    (gain,) = found.parts["gains-of-the-first"]
     assert gain["specificity"].value == 1.0 and gain["sensitivity"].value == -0.25
 
 
@@ -61,7 +61,7 @@ def test_a_column_is_a_judge_and_a_word_it_does_not_know_is_none(tmp_path: Path)
     other = found.rows[0]
     assert (other["sensitivity"].n, other["no_word"], found.unscored) == (6, 2, 2)
     assert any("no word on 2 positives and 0 negatives" in note for note in found.notes)
-    kinds = {row["row"]: row for row in found.parts["by category"]}
+    kinds = {row["row"]: row for row in found.parts["by-category"]}
     assert kinds["rules: a"]["sensitivity"].value == 1.0 and kinds["rules: a"]["specificity"].n == 0
     assert kinds["rules: b"]["misses"] == 2
 
@@ -231,10 +231,10 @@ def test_the_published_success_rates_of_all_models_and_judges_are_recomputed(
     tuned = [row for (kind, _), row in rows.items() if kind.startswith("finetuned")]
     counts = {tuple(round(50 * row[f"jailbroken_{j}"].value) for j in ("gpt", "llama", "rules")) for row in tuned}
     assert counts == {(12, 5, 19), (0, 0, 1), (1, 0, 1), (0, 0, 0)}
-    after = {(r["kind"], r["model"]): r for r in found.parts["success after attempts"]}
+    after = {(r["kind"], r["model"]): r for r in found.parts["success-after-attempts"]}
     gpt4o = [round(100 * after["past_tense", "gpt-4o-2024-05-13"][f"after_{k}"].value) for k in (1, 2, 5, 10, 20)]
     assert gpt4o == [57, 71, 82, 83, 88]
-    apart = {r["row"]: r for r in found.parts["judges with each other"]}["jailbroken_gpt and jailbroken_llama"]
+    apart = {r["row"]: r for r in found.parts["agreement-of-judges"]}["jailbroken_gpt and jailbroken_llama"]
     assert (apart["only_first"], apart["only_second"]) == (438, 6)
 
 
@@ -246,12 +246,12 @@ def test_verdicts_of_any_file_are_counted(tmp_path: Path) -> None:
     settings = VerdictSettings(path, ("a_judge", "b_judge"), ("m",), "n", "q", out=str(tmp_path / "out"))
     found = run_verdicts(settings)
     assert [row["a_judge"].value for row in found.rows] == [0.6, None] and found.unscored == 1
-    (pair,) = found.parts["judges with each other"]
+    (pair,) = found.parts["agreement-of-judges"]
     assert pair["disagree"].value == pytest.approx(0.2) and (pair["only_first"], pair["only_second"]) == (2, 0)
     assert pair["kappa"].value == pytest.approx((0.8 - 0.48) / 0.52)
     assert {Path(file).name for file in found.files} == {"verdicts-x.svg", "verdicts-y.svg", "result.json"}
     without = run_verdicts(replace(settings, attempt_column="none", out=None))
-    assert "success after attempts" not in without.parts
+    assert "success-after-attempts" not in without.parts
     for change, says in (
         ({"judges": ("a_judge", "c")}, "column 'c'"),
         ({"judges": ("a_judge",)}, "two different columns"),

@@ -53,13 +53,15 @@ class Refusal:
     """The sentence that refuses, in lower case, shortened."""
     then_answers: bool
     """Whether the answer then gives what it refused to give."""
+    outright: bool = False
+    """Whether the speaker declines, in so many words."""
 
 
 def find_refusal(text: str) -> Refusal | None:
     """The refusal at the opening of `text`, or None where it answers."""
     plain = _plain(text)
     if wording.APOLOGY_ALONE.fullmatch(plain):
-        return Refusal(plain[:160], then_answers=False)
+        return Refusal(plain[:160], then_answers=False, outright=True)
     sentences = _sentences(plain)
     return _at_the_opening(sentences) or _lecture(sentences) or _later_on(sentences)
 
@@ -118,7 +120,7 @@ def _later_on(sentences: list[str]) -> Refusal | None:
         clauses = _clauses(_without_pleasantries(sentence)[0])
         if any(_declines(clause) for clause in (clauses if short else clauses[:1])):
             others = [*sentences[: number - 1], *sentences[number:]]
-            return Refusal(sentence[:160], not short or _hands_over(others) or _goes_on(others))
+            return Refusal(sentence[:160], not short or _hands_over(others) or _goes_on(others), outright=True)
     return None
 
 
@@ -126,7 +128,7 @@ def _judge_rest(stance: Stance, sentence: str, rest: list[str]) -> Refusal | Non
     """What the stance comes to, given the sentences after it."""
     answers = _hands_over(rest) or any(wording.TURNS.search(s) for s in rest)
     if stance == "firm":
-        return Refusal(sentence[:160], _hands_over(rest) or _goes_on(rest))
+        return Refusal(sentence[:160], _hands_over(rest) or _goes_on(rest), outright=True)
     if stance == "objects":
         return Refusal(sentence[:160], answers)
     few = LACKS_WORDS if stance == "lacks" else GOES_ON_WORDS

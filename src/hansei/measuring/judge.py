@@ -133,7 +133,8 @@ def run(settings: Settings) -> Result:
         settings=asdict(settings),
         rows=[_row(h.name, trust_of(h, labelled)) for h in heard],
         parts=_parts(heard, labelled, settings, judges),
-        numbers=frozenset({"kappa", "p_sensitivity", "p_specificity"}),
+        numbers=frozenset({"kappa"}),
+        hidden=frozenset({"judge"}),
         notes=_notes(settings, labelled, heard),
         errors=sum(h.errors for h in heard),
         unscored=sum(h.positive.count(None) - h.errors for h in heard),
@@ -227,12 +228,12 @@ def _parts(
 ) -> dict[str, list[dict[str, Any]]]:
     parts = {"words": _word_rows(heard, labelled)}
     if len(heard) > 1:
-        parts[f"{heard[0].name} minus the others"] = [_difference_row(heard[0], h, labelled) for h in heard[1:]]
-        parts["judges with each other"] = agreement_rows(
+        parts["gains-of-the-first"] = [_difference_row(heard[0], h, labelled) for h in heard[1:]]
+        parts["agreement-of-judges"] = agreement_rows(
             {h.name: h.positive for h in heard}, [i.cluster for i in labelled]
         )
     if settings.category_column:
-        parts["by category"] = list(_category_rows(heard, labelled))
+        parts["by-category"] = list(_category_rows(heard, labelled))
     if settings.correct:
         from hansei.measuring.judge_run import corrected_rows
 
@@ -256,7 +257,7 @@ def _difference_row(one: Heard, other: Heard, labelled: Sequence[Labelled]) -> d
     clusters = [i.cluster for i in labelled]
     found = difference(one.positive, other.positive, [i.positive for i in labelled], clusters)
     return {
-        "row": f"minus {other.name}",
+        "row": f"{one.name} minus {other.name}",
         "sensitivity": found.sensitivity,
         "p_sensitivity": found.p_sensitivity,
         "specificity": found.specificity,
@@ -293,7 +294,7 @@ def _category_rows(heard: Sequence[Heard], labelled: Sequence[Labelled]) -> Iter
         for category in sorted({i.category for i in labelled}):
             mine = [n for n, i in enumerate(labelled) if i.category == category]
             part = Heard(h.name, h.version, [h.positive[n] for n in mine], [])
-            row = _row(f"{h.name}: {category}", trust_of(part, [labelled[n] for n in mine]))
+            row = _row(f"{h.name}: {category}", trust_of(part, [labelled[n] for n in mine]), judge=h.name)
             yield {name: value for name, value in row.items() if name not in ("kappa", "agreement")}
 
 

@@ -106,7 +106,7 @@ def run(settings: Settings) -> Result:
         name="judge-injection",
         settings=asdict(settings),
         rows=list(sway_rows(labelled, clean.positive, words)),
-        parts={"right and wrong": trust_rows(labelled, clean.positive, words)},
+        parts={"right-and-wrong": trust_rows(labelled, clean.positive, words)},
         notes=_notes(settings, labelled, clean),
         errors=clean.errors + sum(heard.errors for heard in turned.values()),
         unscored=sum(h.positive.count(None) - h.errors for h in (clean, *turned.values())),

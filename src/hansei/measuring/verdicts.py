@@ -141,13 +141,11 @@ def _parts(
 ) -> dict[str, list[dict[str, Any]]]:
     everybody = {name: [j.words[n] for j in judged] for n, name in enumerate(settings.judges)}
     parts = {
-        "judges with each other": agreement_rows(everybody, [j.request for j in judged]),
-        "judges with each other, by row": [
-            _agreements(group, [j for j in judged if j.group == group], settings) for group in groups
-        ],
+        "agreement-of-judges": agreement_rows(everybody, [j.request for j in judged]),
+        "agreement-by-row": [_agreements(group, [j for j in judged if j.group == group], settings) for group in groups],
     }
     if all(j.attempt is not None for j in judged):
-        parts["success after attempts"] = [
+        parts["success-after-attempts"] = [
             _by_attempts(group, [j for j in judged if j.group == group], settings) for group in groups
         ]
     return parts
