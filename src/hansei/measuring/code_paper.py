@@ -8,6 +8,7 @@ way of isolation that this machine has.
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -74,7 +75,7 @@ def run(settings: Settings) -> Result:
         kind="paper",
         settings={name: value for name, value in asdict(settings).items() if name not in ("data", "out")},
         rows=rows,
-        parts={"hostile programs": _table({way: found for way, (found, _) in attacked.items()})},
+        parts={"hostile": _table({way: found for way, (found, _) in attacked.items()})},
         notes=notes if tasks else [*notes, "no benchmark was run: name their folder with --data"],
         seconds=time.monotonic() - started,
     )
@@ -104,16 +105,26 @@ def _cruxeval(line: Row) -> Task:
 
 def _solutions(tasks: dict[str, list[Task]], settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
     """A row for each set: solutions that pass, and how fast they were run. What did not pass is in the notes."""
-    rows, notes = [], []
-    with Sandbox(Limits(seconds=settings.seconds, patience=10.0 * settings.seconds), workers=settings.workers) as box:
-        notes.append(str(box.isolation))
-        for name, found in tasks.items():
-            started = time.monotonic()
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    limits = Limits(seconds=settings.seconds, patience=10.0 * settings.seconds)
+    for name, found in tasks.items():
+        started, used = time.monotonic(), _processor()
+        with Sandbox(limits, workers=settings.workers) as box:
             outcomes = check(found, {task.id: [str(task.reference)] for task in found}, box)
-            speed = len(found) / (time.monotonic() - started)
-            rows.append(row(f"{name}: its own solutions", outcomes, (1,)) | {"a_second": round(speed, 1)})
-            notes += [f"{name} {key}: {o}" for key, (o,) in outcomes.items() if not o.passed]
+            notes += [str(box.isolation)] * (not notes)
+        speed = len(found) / (time.monotonic() - started)
+        spent = 1000 * (_processor() - used) / len(found)
+        fast = {"a_second": round(speed, 1), "processor_ms": round(spent, 1)}
+        rows.append(row(f"{name}: its own solutions", outcomes, (1,)) | fast)
+        notes += [f"{name} {key}: {o}" for key, (o,) in outcomes.items() if not o.passed]
     return rows, notes
+
+
+def _processor() -> float:
+    """Processor seconds of this process and of those that have ended below it."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 Attacked = tuple[list[tuple[Hostile, Outcome]], list[str]]
@@ -127,6 +138,7 @@ def _attacked(workers: int, notes: list[str]) -> dict[Way, Attacked]:
         try:
             with Sandbox(Limits(seconds=1, patience=5.0, memory_mb=256), workers=workers, way=way) as box:
                 found[way] = attack(box)
+                notes += [str(box.isolation)] * (not notes)
         except BadInput as error:
             notes.append(f"not tried: {error}")
     if not found:
