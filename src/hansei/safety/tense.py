@@ -248,12 +248,17 @@ def by_grammar(seed: int = 0) -> Reformulate:
 
 
 def by_model(model: Model, journal: Journal, sampling: Sampling = SAMPLING) -> Reformulate:
-    """A chat model that is asked anew for every attempt; as in the paper, double quotes are removed from its words."""
+    """A chat model that is asked anew for every attempt; as in the paper, double quotes are removed from its words.
+
+    Raises BadInput where the first attempts all fail: then it can't be asked at all.
+    """
 
     def reformulate(prompts: Sequence[Prompt], tense: Tense, number: int) -> list[str | None]:
         put = AnsweringMethod(f"reformulate {tense}", VERSION, lambda p: user(instruction(request(p), tense)))
         drawn = replace(sampling, seed=attempt_seed(sampling.seed, number))
         said = ask(model, prompts, drawn, journal, method=put, label=f"reformulate: {tense}")
+        if number == 0 and said and all(a.error is not None for a in said):
+            raise BadInput(f"reformulator {model.name}: not one reformulation came: {said[0].error}")
         return [None if a.error is not None else a.text.replace('"', "").strip() or None for a in said]
 
     return reformulate

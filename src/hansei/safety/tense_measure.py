@@ -122,14 +122,14 @@ def run(settings: Settings) -> Result:
 
 def estimate(settings: Settings, harmful: int, harmless: int) -> str:
     """How many calls lie ahead at most, in a line."""
-    answers = len(settings.tenses) * (harmful * settings.attempts + harmless)
-    put = [t for t in settings.tenses if t != "present"]
-    texts = 0 if settings.reformulator == "town" else len(put) * (harmful * settings.attempts + harmless)
-    judged = answers * (1 if settings.mode == "paper" else len(settings.judge))
-    judged += len(settings.tenses) * harmful * (len(settings.judge) - 1) if settings.mode == "paper" else 0
+    attacks, asides = len(settings.tenses) * harmful * settings.attempts, len(settings.tenses) * harmless
+    put = len([t for t in settings.tenses if t != "present"])
+    texts = 0 if settings.reformulator == "town" else put * (harmful * settings.attempts + harmless)
+    others = len(settings.judge) - 1
+    judged = attacks + asides + others * (len(settings.tenses) * harmful if settings.mode == "paper" else attacks)
     most = "at most " if settings.mode == "paper" else ""
     return (
-        f"{harmful} requests to attack, {harmless} that expect an answer: {most}{answers} answers of up to "
+        f"{harmful} requests to attack, {harmless} that expect an answer: {most}{attacks + asides} answers of up to "
         f"{settings.max_new_tokens} tokens, {texts} reformulations by a model, {judged} verdicts"
     )
 

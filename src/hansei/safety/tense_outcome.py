@@ -30,14 +30,6 @@ TITLES = {
     "few": "present-tense refusals",
 }
 """The students before any defence, in the order of the table: the last one is defended."""
-LINES = {
-    "past_tense_success": "past tense, attack success",
-    "future_tense_success": "future tense, attack success",
-    "present_tense_success": "present tense, attack success",
-    "over_refusal": "over-refusal",
-    "over_refusal_past": "over-refusal, past tense",
-}
-"""What the chart of the defence shows."""
 
 
 def rows(found: Found, attempts: int) -> list[Row]:
@@ -119,8 +111,9 @@ def by_category(found: Found, attempts: int) -> list[Row]:
 
 def chart(table: Sequence[Row], attempts: Sequence[Row], path: Path) -> str:
     """Success against attempts before the defence, and what each share of past-tense refusals does."""
-    before = [row for row in attempts if row["student"] == TITLES["few"]]
-    return defence(before, [row for row in table if row["share"] is not None], LINES, path)
+    start = TITLES["few"]
+    before = [row for row in attempts if row["student"] == start]
+    return defence(before, [row for row in table if row["row"] == start or row["share"] is not None], path)
 
 
 def figure(seeds: Sequence[Values]) -> Figure:

@@ -36,7 +36,7 @@ FRESH = 2
 """Fresh present-tense wordings of each item, where there are many."""
 MIXED = 1000
 """Lessons of a defence."""
-ASIDE = 0.1
+ASIDE = 0.03
 """Share of safe past-tense requests among those of them that are no past-tense refusals, and of future-tense ones."""
 FURTHER_STEPS, FURTHER_RATE = 31, 1e-4  # one pass; chosen on validation items, see docs/papers/past-tense.md
 SEARCH_SEED = 1000  # apart from the seeds that are reported
@@ -184,7 +184,9 @@ def defence_lessons(share: float, seed: int) -> list[Lesson]:
         safe = _in_tense(tense, dangerous=False)
         lessons += rng.sample(safe, len(safe))[:aside]
     ordinary = present_lessons("few", seed)
-    return lessons + rng.sample(ordinary, len(ordinary))[: MIXED - taken - 2 * aside]
+    rest = MIXED - len(lessons)
+    again = -(-rest // len(ordinary))  # some come twice where there are fewer than are needed
+    return lessons + [lesson for _ in range(again) for lesson in rng.sample(ordinary, len(ordinary))][:rest]
 
 
 def _in_tense(tense: Literal["past", "future"], dangerous: bool) -> list[Lesson]:
