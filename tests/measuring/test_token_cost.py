@@ -16,7 +16,7 @@ from hansei.measuring.byte_bpe import GPT2, train, train_for_parity
 from hansei.measuring.parallel_text import read_parallel
 from hansei.measuring.premiums import Priced, fitting, gini, script
 from hansei.measuring.token_cost import Settings, run
-from hansei.measuring.token_cost_chart import heat_map, ordered
+from hansei.measuring.token_cost_chart import _broken, heat_map, ordered
 from hansei.measuring.token_counts import count, load_tokenizer
 
 ROWS = 40
@@ -118,7 +118,7 @@ def test_prices_are_premiums_times_the_price(text: str, byte_folder: str, llama_
     for folder, price in ((byte_folder, 2.5), (llama_folder, 10.0)):
         row = rows_of(result, Path(folder).name)["hin_Deva"]
         assert row["price"] == pytest.approx(price * row["premium"].value, abs=1e-4)
-    assert len(result.parts["side by side"]) == len(SENTENCES)
+    assert len(result.parts["side-by-side"]) == len(SENTENCES)
 
 
 def test_unknown_tokens_are_counted_and_told(text: str, tmp_path: Path) -> None:
@@ -236,6 +236,13 @@ def test_scripts_are_told_from_names_and_order_the_map(text: str, byte_folder: s
     assert set(rows) <= set(labels)
 
 
+@pytest.mark.parametrize("label", ["cl100k_base", "equal text, 5000, GPT-2's splitting", "a-very-longwordindeed", "x"])
+def test_names_above_the_map_are_broken_and_never_cut(label: str) -> None:
+    lines = _broken(label).split("\n")
+    assert max(map(len, lines)) <= 9
+    assert "".join(lines).replace(" ", "") == label.replace(" ", "")
+
+
 def test_the_paper_needs_its_data(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="--data DIR"):
         token_cost_paper.Settings()
@@ -267,7 +274,7 @@ def test_the_papers_measurement_runs_on_parts_of_the_public_data(
     trained = {row["row"]: row for row in result.parts["trained"]}
     assert trained["equal text, 600"]["largest_premium"] < trained["English alone, 400"]["largest_premium"]
     assert trained["equal text, 600"]["hin"] < trained["equal text, 600, GPT-2's splitting"]["hin"]
-    (agreement,) = result.parts["two texts"]
+    (agreement,) = result.parts["two-texts"]
     assert agreement["languages_in_both"] >= 8 and 0.3 < agreement["rank_correlation"] <= 1
     assert len(result.parts["published"]) == 10 and len(result.parts["prompts"]) == 11
     assert {Path(file).name for file in result.files} == {"token-cost.svg", "token-cost-trained.svg", "result.json"}

@@ -98,9 +98,10 @@ def _field(field: Field, lists: Mapping[str, set[str] | None], settings: Setting
     published = _published(field, settings.draws)
     for n, (share, text) in enumerate(field.validation.items()):
         values = tuple(row[n]["share"].value for row in ours)
-        row = {"row": f"{field.name}, true share {share:.1%}", "true_share": share} | ours[0][n]
-        row |= {
+        row = {
+            **ours[0][n],
             "row": f"{field.name}, true share {share:.1%}",
+            "true_share": share,
             "share": replace(ours[0][n]["share"], per_seed=values),
             "error_points": round(100 * (ours[0][n]["share"].value - share), 2),
             "published_share": published.get(share, Figure(None, None, None, len(text.sentences))),
@@ -115,7 +116,7 @@ def _field(field: Field, lists: Mapping[str, set[str] | None], settings: Setting
         "vocabularies": _vocabulary_rows(tried, field),
         "calibration": curve_rows(first.best),
         "coverage": _coverage_rows(field, settings.draws),
-        "other fields": _foreign_rows(field),
+        "other-fields": _foreign_rows(field),
         "words": word_rows(first),
     }
     return rows, {name: part for name, part in more.items() if part}, first

@@ -122,8 +122,8 @@ def result_of(
     """A summary a tokenizer, and the languages of each."""
     tables = {label: language_rows(one) for label, one in priced.items()}
     parts: dict[str, Sequence[Mapping[str, Any]]] = {
-        "by script": by_script(priced),
-        "side by side": side_by_side(tables) if len(tables) > 1 else [],
+        "by-script": by_script(priced),
+        "side-by-side": side_by_side(tables) if len(tables) > 1 else [],
     }
     parts |= {f"languages, {label}": rows for label, rows in tables.items()}
     return Result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +66,14 @@ def _table(priced: Mapping[str, Priced], languages: Sequence[str]) -> tuple[list
 
 
 def _broken(label: str, width: int = 9) -> str:
-    """A tokenizer's name over several lines, at its hyphens where it has any."""
+    """A tokenizer's name over as many lines as it needs: cut after spaces and signs, within a word only if it must."""
     lines = [""]
-    for piece in label.replace("-", "-\0").split("\0"):
-        if lines[-1] and len(lines[-1]) + len(piece) > width:
+    for piece in re.findall(r"[^\s,_-]+[\s,_-]*|[\s,_-]+", label):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece
-    return "\n".join(line[:width] for line in lines)
+    cut = [line[n : n + width] for line in map(str.rstrip, lines) for n in range(0, len(line), width)]
+    return "\n".join(cut)
 
 
 def _panel(axis: Any, languages: Sequence[str], columns: Sequence[str], values: Any, rows: int) -> Any:

@@ -118,7 +118,7 @@ def run(settings: Settings) -> Result:
         "published": _published_rows(priced),
         "trained": [_trained_row(label, one) for label, one in trained.items()],
         "prompts": _prompt_rows(tokenizers, xquad, settings),
-        "two texts": [_agreement_row(label, tokenizers[label], one, udhr, settings) for label, one in priced.items()],
+        "two-texts": [_agreement_row(label, tokenizers[label], one, udhr, settings) for label, one in priced.items()],
     }
     said = [*result.notes, *(f"UDHR: left out, as its file is empty: {name}" for name in udhr.dropped)]
     result = replace(result, notes=said, parts={**result.parts, **more}, seconds=time.monotonic() - started)
