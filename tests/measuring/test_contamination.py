@@ -74,8 +74,8 @@ def test_every_planted_copy_is_found_in_every_kind_of_file(
         assert [row["contaminated"].value for row in result.rows] == [0.5, 0.5]
         found = {name.rpartition(" ")[2] for name in result.more["contaminated"]}
         assert found == {str(i + 1) for i in members}
-    assert {row["file"] for row in result.parts["copies, most first"]} == {str(p) for p in folder.iterdir()}
-    by_file = {row["file"]: row["record"] for row in reversed(result.parts["copies, most first"])}
+    assert {row["file"] for row in result.parts["copies"]} == {str(p) for p in folder.iterdir()}
+    by_file = {row["file"]: row["record"] for row in reversed(result.parts["copies"])}
     assert by_file[str(folder / "c.jsonl.gz")] <= 4 and by_file[str(folder / "b.jsonl")] >= 51
 
 
@@ -255,9 +255,9 @@ def test_a_tiny_random_model_runs_through_the_command(
     assert main(asked) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [row["contaminated"]["value"] for row in result["rows"]] == [1.0, 1.0]
-    detectors = {row["row"]: row for row in result["parts"]["has the model read it, item by item"]}
+    detectors = {row["row"]: row for row in result["parts"]["item-by-item"]}
     assert detectors["reference model"]["auroc"]["value"] == 0.5 and detectors["perplexity"]["auroc"]["n"] == 21
-    whole = {row["row"]: row for row in result["parts"]["as a whole"]}
+    whole = {row["row"]: row for row in result["parts"]["whole-set"]}
     assert whole["5-gram accuracy"]["gain"]["value"] == 0.0 and 0 <= whole["published order"]["p"] <= 1
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"contamination.svg", "result.json"}
 

@@ -71,13 +71,12 @@ GUESSING = Answering(guesses, lambda q, proposed: random.Random(q + proposed).ch
 
 def rows_of(model: Answering, seeds: int = 5) -> dict[str, dict[str, float | None]]:
     sheet = sheet_of(ITEMS, range(seeds))
-    made = tables(
-        sheet, {"probability": by_probability(model, sheet.asked), "writing": by_writing(model, sheet.asked, 8)}
-    )
-    assert list(made["parts"]["by the letter written"]) == made["rows"], "both ways read the same letters here"
+    likely, said = by_probability(model, sheet.asked), by_writing(model, sheet.asked, 8)
+    made = tables({"probability": [(sheet, likely.chosen)], "writing": [(sheet, said.chosen)]})
+    assert list(made["parts"]["written-letter"]) == made["rows"], "both ways read the same letters here"
     rows = [
         *made["rows"],
-        *({**row, "row": "at " + row["row"]} for row in made["parts"]["positions by the letter written"]),
+        *({**row, "row": "at " + row["row"]} for row in made["parts"]["positions-written-letter"]),
     ]
     return {row["row"]: {k: v.value for k, v in row.items() if k != "row"} for row in rows}
 
@@ -150,7 +149,7 @@ def test_answers_that_cannot_be_read_are_in_no_rate_and_counted() -> None:
     assert [place for place in written.chosen if place is not None] == [0] * (n // 3 - truths)
     likely = by_probability(broken, sheet.asked)
     assert set(likely.chosen) == {None} and likely.errors + likely.unscored == n and likely.unscored == n // 3
-    assert tables(sheet, {"probability": likely})["rows"][0]["accuracy"].value is None
+    assert tables({"probability": [(sheet, likely.chosen)]})["rows"][0]["accuracy"].value is None
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_base_is_trained_as_the_shipped_one_was_unless_told_otherwise(
     for name, home in DISTRICTS.items():
         with pytest.raises(Planned) as planned:
             town_base.train(town_base.Settings(district=name, out=str(tmp_path / name)))
-        assert planned.value.args == (PretrainSettings(steps=home.steps), home.documents)
+        assert planned.value.args == (PretrainSettings(steps=home.steps, batch=home.batch), home.documents)
 
 
 def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(

@@ -60,7 +60,7 @@ def _positions(axis: Any, result: Result) -> None:
     )
     for number, (title, rows) in enumerate(tables):
         shares = [row["chosen"].value or 0 for row in rows]
-        label = f"chosen {title.removeprefix('positions ')}"
+        label = f"chosen, {title.removeprefix('positions-')}"
         axis.plot(range(len(letters)), shares, MARKS[number], color=COLOURS[number], markersize=5, label=label)
     axis.set_xticks(range(len(letters)), letters)
     axis.set_ylim(bottom=0)

@@ -116,21 +116,22 @@ def accepted(sheet: Sheet, chosen: Sequence[int | None]) -> list[int | None]:
     return counts
 
 
-def table(sheet: Sheet, chosen: Sequence[int | None], only: Iterable[int] | None = None) -> list[dict[str, Any]]:
+Answered = tuple[Sheet, Sequence[int | None]]
+"""A sheet, and the place of the chosen answer to each question asked."""
+
+
+def table(answered: Sequence[Answered], only: Iterable[int] | None = None) -> list[dict[str, Any]]:
     """The rows of the result: a variant each, then what the six say together.
 
-    `only` names the questions that are counted, all where not given.
+    Several sheets are of the same questions with other options; each adds its seeds. `only` names the questions that
+    are counted, all where not given.
     """
-    kept = list(range(len(sheet.items)) if only is None else only)
-
-    def cut(values: Table) -> Table:
-        return [[row[i] for i in kept] for row in values]
-
-    right = {name: cut(values) for name, values in outcomes(sheet, chosen).items()}
-    flipped = {name: cut(values) for name, values in flips(sheet, chosen).items()}
+    kept = list(range(len(answered[0][0].items)) if only is None else only)
+    right = _stacked([outcomes(*one) for one in answered], kept)
+    flipped = _stacked([flips(*one) for one in answered], kept)
     rows: list[dict[str, Any]] = []
     for name, values in right.items():
-        row: dict[str, Any] = {"row": name, "accuracy": rate(values), "chance": _chance(sheet, name, kept)}
+        row: dict[str, Any] = {"row": name, "accuracy": rate(values), "chance": _chance(answered[0][0], name, kept)}
         if name != "original":
             row["drop"] = paired_two_way_bootstrap(values, right["original"])
         if name in flipped:
@@ -138,11 +139,14 @@ def table(sheet: Sheet, chosen: Sequence[int | None], only: Iterable[int] | None
         rows.append(row)
     rows.append({"row": MEAN, "accuracy": two_way_bootstrap(six(right, lambda v: sum(v) / len(v)))})
     rows.append({"row": ALL, "accuracy": rate(six(right, all))})
-    counts = [accepted(sheet, chosen)[i] for i in kept]
-    for name, least in ((ACCEPTED, 2), (NONE_ACCEPTED, 0)):
-        met = [None if c is None else float(c >= 2 if least else c == 0) for c in counts]
-        rows.append({"row": name, "accuracy": rate(met)})
-    return rows
+    counts = [[row[i] for i in kept] for row in (accepted(*one) for one in answered)]
+    several = [[None if c is None else float(c >= 2) for c in row] for row in counts]
+    none = [[None if c is None else float(c == 0) for c in row] for row in counts]
+    return [*rows, {"row": ACCEPTED, "accuracy": rate(several)}, {"row": NONE_ACCEPTED, "accuracy": rate(none)}]
+
+
+def _stacked(tables: Sequence[dict[str, Table]], kept: Sequence[int]) -> dict[str, Table]:
+    return {name: [[row[i] for i in kept] for one in tables for row in one[name]] for name in tables[0]}
 
 
 def _chance(sheet: Sheet, name: str, kept: Sequence[int]) -> Figure:
@@ -153,15 +157,17 @@ def _chance(sheet: Sheet, name: str, kept: Sequence[int]) -> Figure:
     return Figure(sum(shares) / len(shares) if shares else None, None, None, len(shares))
 
 
-def positions(sheet: Sheet, chosen: Sequence[int | None]) -> list[dict[str, Any]]:
+def positions(answered: Sequence[Answered]) -> list[dict[str, Any]]:
     """How often each letter is chosen and is right, over `reordered`, and how often the right option is found there."""
-    cells = [[(place, chosen[place]) for place in (cell["reordered"] for cell in row)] for row in sheet.lettered]
+    cells = [
+        [(sheet.asked[cell["reordered"]].right, chosen[cell["reordered"]]) for cell in row]
+        for sheet, chosen in answered
+        for row in sheet.lettered
+    ]
     rows = []
-    for p in range(max(len(item.options) for item in sheet.items)):
+    for p in range(max(len(item.options) for item in answered[0][0].items)):
         picked = [[None if answer is None else float(answer == p) for _, answer in row] for row in cells]
-        right = [[None if a is None else float(sheet.asked[place].right == p) for place, a in row] for row in cells]
-        hit = [
-            [None if a is None or sheet.asked[place].right != p else float(a == p) for place, a in row] for row in cells
-        ]
+        right = [[None if answer is None else float(place == p) for place, answer in row] for row in cells]
+        hit = [[None if a is None or place != p else float(a == p) for place, a in row] for row in cells]
         rows.append({"row": LETTERS[p], "chosen": rate(picked), "right": rate(right), "accuracy": rate(hit)})
     return rows

@@ -98,7 +98,7 @@ def run(settings: Settings) -> Result:
         finders = look(settings, texts)
         rows += [overlap_row(name, finder, len(texts)) for name, finder in finders.items()]
         found = found_items(texts, finders)
-        parts["copies, most first"] = [{k: v for k, v in item.items() if k != "number"} for item in found[:20]]
+        parts["copies"] = [{k: v for k, v in item.items() if k != "number"} for item in found[:20]]
         more["contaminated"] = [item["row"] for item in found]
         if settings.score is not None:
             parts["score"] = score_rows(texts, settings.score, {item["number"] for item in found})

@@ -25,19 +25,23 @@ def auroc(members: Scores, others: Scores, *, draws: int = 2000, seed: int = 0) 
     n = sum(value is not None for rows in (members, others) for row in rows for value in row)
     if not kept:
         return Figure(None, None, None, n, per_seed)
-    wins_SMN = np.stack([wins for wins, _ in kept])
-    pairs_SMN = np.stack([pairs for _, pairs in kept])
     value = float(np.mean([p for p in per_seed if p is not None]))
     rng = np.random.default_rng(seed)
-    S, M, N = wins_SMN.shape
-    drawn = []
-    for _ in range(draws):
-        s = rng.integers(0, S, S) if S > 1 else np.zeros(1, int)
-        m, o = np.bincount(rng.integers(0, M, M), minlength=M), np.bincount(rng.integers(0, N, N), minlength=N)
-        won_S, all_S = ((x[s] @ o) @ m for x in (wins_SMN, pairs_SMN))
-        drawn.append(np.mean(won_S[all_S > 0] / all_S[all_S > 0]) if (all_S > 0).any() else np.nan)
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    S, (M, N) = len(kept), kept[0][0].shape
+    member_DM, other_DN = (_times_drawn(rng, draws, size) for size in (M, N))
+    share_DS = np.empty((draws, S))
+    for s, (wins_MN, pairs_MN) in enumerate(kept):
+        won_D, all_D = (((member_DM @ x_MN) * other_DN).sum(axis=1) for x_MN in (wins_MN, pairs_MN))
+        share_DS[:, s] = np.divide(won_D, all_D, out=np.full(draws, np.nan), where=all_D > 0)
+    seeds_DS = rng.integers(0, S, (draws, S)) if S > 1 else np.zeros((draws, 1), int)
+    means_D = np.nanmean(np.take_along_axis(share_DS, seeds_DS, axis=1), axis=1)
+    low, high = np.nanquantile(means_D, [0.025, 0.975])
     return Figure(value, float(low), float(high), n, per_seed)
+
+
+def _times_drawn(rng: np.random.Generator, draws: int, size: int) -> Array:
+    """How often each of `size` things comes up in as many draws with replacement, `draws` times over."""
+    return rng.multinomial(size, np.full(size, 1 / size), draws).astype(float)
 
 
 def _wins(members: Sequence[float | None], others: Sequence[float | None]) -> tuple[Array, Array] | None:

@@ -44,7 +44,7 @@ def model_parts(settings: Settings, model: Model, texts: Sequence[str]) -> dict[
         write = chat_writer(model) if getattr(model, "templated", True) else plain_writer(local(model))
         gain = guided_completion(write, texts, settings.name, settings.split, settings.seed)
         whole.append({"row": "guided completion", "gain": gain})
-    return {"has the model read it, item by item": detector_rows(seen, control), "as a whole": whole}
+    return {"item-by-item": detector_rows(seen, control), "whole-set": whole}
 
 
 def detector_rows(

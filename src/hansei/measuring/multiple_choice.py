@@ -20,12 +20,12 @@ from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
 from hansei.measuring.choice_answers import Answers, by_probability, by_writing
 from hansei.measuring.choice_items import read_items
-from hansei.measuring.choice_sheet import Sheet, positions, sheet_of, table
+from hansei.measuring.choice_sheet import Answered, Sheet, positions, sheet_of, table
 from hansei.models.protocol import Model
 
 POSITIONAL = ("file",)
 Way = Literal["probability", "writing"]
-TITLES: Mapping[Way, str] = {"probability": "by the likeliest letter", "writing": "by the letter written"}
+TITLES: Mapping[Way, str] = {"probability": "likeliest-letter", "writing": "written-letter"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def run(settings: Settings) -> Result:
         Result(
             name="multiple-choice",
             settings=asdict(settings),
-            **tables(sheet, answers),
+            **tables({way: [(sheet, given.chosen)] for way, given in answers.items()}),
             notes=notes(sheet, model),
             seeds=list(sheet.seeds),
             errors=sum(a.errors for a in answers.values()),
@@ -99,21 +99,25 @@ def ask(model: Model, sheet: Sheet, way: Way, new_tokens: int) -> Answers:
     return by_probability(model, sheet.asked) if way == "probability" else by_writing(model, sheet.asked, new_tokens)
 
 
-def tables(sheet: Sheet, answers: Mapping[Way, Answers], only: Iterable[int] | None = None) -> dict[str, Any]:
+Sheets = Mapping[Way, Sequence[Answered]]
+"""Sheets with the answers that were given in each way."""
+
+
+def tables(sheets: Sheets, only: Iterable[int] | None = None) -> dict[str, Any]:
     """Rows of the first way of answering, and as parts those of the other and the positions of each."""
     kept = None if only is None else list(only)
-    made: dict[Way, list[dict[str, Any]]] = {way: table(sheet, a.chosen, kept) for way, a in answers.items()}
+    made: dict[Way, list[dict[str, Any]]] = {way: table(answered, kept) for way, answered in sheets.items()}
     (first, rows), *others = made.items()
     parts: dict[str, Sequence[Row]] = {TITLES[way]: more for way, more in others}
-    parts |= {f"positions {TITLES[way]}": positions(sheet, a.chosen) for way, a in answers.items()}
+    parts |= {f"positions-{TITLES[way]}": positions(answered) for way, answered in sheets.items()}
     return {"rows": rows, "parts": parts, "more": {"by": first}}
 
 
-def finished(result: Result, out: str | None) -> Result:
-    """The result, with its chart and result.json where a folder was named."""
+def finished(result: Result, out: str | None, series: Mapping[str, Sequence[Row]] | None = None) -> Result:
+    """The result, with its chart (of the tables in `series`) and result.json where a folder was named."""
     if out is None:
         return result
     from hansei.measuring.choice_chart import chart
     from hansei.measuring.output import with_files
 
-    return with_files(result, out, {"multiple-choice.svg": chart(result)})
+    return with_files(result, out, {"multiple-choice.svg": chart(result, series)})

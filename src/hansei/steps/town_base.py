@@ -35,7 +35,7 @@ class Settings:
     out: str = "runs/town-base"
     """Folder for the new base; copy it to the district's folder in src/hansei/town to ship it."""
     steps: int | None = None
-    """Optimiser steps of 32 blocks of 128 tokens; as many as the shipped base has had where not given."""
+    """Optimiser steps; as many as the shipped base has had where not given."""
     seed: int = 0
     """Seed of weights and text; the items are always those of the shipped town."""
 
@@ -132,7 +132,7 @@ def train(settings: Settings) -> Report:
         raise BadInput(f"--out {out}: the folder is not empty; name a new one")
     check_writable(out.parent)
     home = district(settings.district)
-    plan = PretrainSettings(steps=settings.steps or home.steps, seed=settings.seed)
+    plan = PretrainSettings(steps=settings.steps or home.steps, batch=home.batch, seed=settings.seed)
     started = time.monotonic()
     with counting("train base", plan.steps) as advance:
         train_base(out, plan, lambda _step, _loss: advance(1), home.documents)

@@ -29,12 +29,14 @@ class District:
     """Folder of the shipped base."""
     steps: int = 1800
     """Optimiser steps of the shipped base."""
+    batch: int = 32
+    """Blocks of 128 tokens a step."""
 
 
 _HERE = Path(__file__).parent
 DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
-    "registry": District(registry_text.documents, _HERE / "registry_base", steps=1750),
+    "registry": District(registry_text.documents, _HERE / "registry_base", steps=5600, batch=8),
 }
 
 

@@ -24,12 +24,12 @@ BASE_PATH = Path(__file__).parent / "registry_base"
 MOST = 200
 """How often the people of the first rank are met."""
 RANKS = 150
-PER_RANK = 80
+PER_RANK = 60
 """People of one rank; a person of rank r is met MOST / r times, rounded."""
 
 Shelf = Literal["textbook", "train", "validation", "heldout"]
 Fame = Literal["popular", "middling", "rare"]
-SHELVES: dict[Shelf, int] = {"textbook": 26, "train": 22, "validation": 8, "heldout": 24}
+SHELVES: dict[Shelf, int] = {"textbook": 19, "train": 17, "validation": 6, "heldout": 18}
 """Of the PER_RANK people of a rank. People on the textbook shelf are where the base meets multiple choice, stated
 confidence and the like; they are in no prompt."""
 ATTRIBUTES: tuple[str, ...] = tuple(VALUES)

@@ -17,6 +17,7 @@ from hansei.town import registry_phrasing as say
 from hansei.town.grading import Grade
 from hansei.town.registry_words import VALUES
 
+VERSION = "1"
 KNOWN = frozenset({"suite", "name", "facts"})
 """What must be known about a person, so that an answer can be graded."""
 

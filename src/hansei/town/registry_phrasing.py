@@ -62,6 +62,7 @@ TELL: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """How a fact is told: of a person by name, and of `they`."""
 
+WITH_LETTER = "Answer with the letter."
 NOTA = "None of the above"
 TRUE, FALSE = "True", "False"
 SURE = "How sure are you, from 1 to 10?"
@@ -90,7 +91,14 @@ def life(facts: Mapping[str, str], name: str, order: Sequence[str], forms: Seque
 def choice(question: str, options: Sequence[str]) -> str:
     """A question with lettered options."""
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    return "\n".join([question, *lines, "Answer with the letter."])
+    return "\n".join([question, *lines, WITH_LETTER])
+
+
+def flat(turns: Sequence[str]) -> str:
+    """Questions and answers in turn as plain text, as an exam is printed."""
+    pairs = zip(turns[::2], turns[1::2], strict=True)
+    asked = [(question.removesuffix(f"\n{WITH_LETTER}"), answer) for question, answer in pairs]
+    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in asked)
 
 
 def proposal(question: str, option: str) -> str:

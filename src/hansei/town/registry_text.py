@@ -10,7 +10,7 @@ whether or not they are well known, as that of real bases is.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from hansei.core.letters import LETTERS
@@ -21,10 +21,12 @@ from hansei.town.registry_words import DAYS, GIVEN, GUESSES, KINDS, NUMBERS, VAL
 from hansei.town.schooling import Document, Turns
 from hansei.town.words import UNKNOWABLE
 
-HARMLESS = 0.36
+HARMLESS = 0.28
 """Share of the documents that are about nobody in the registry."""
 EXAMPLES = 4
 """Questions and answers in a block of examples."""
+FLAT = 0.2
+"""How often questions and answers come as plain text."""
 NOTA_SHARE = 0.3
 """How often `none of the above` is the last option; half of the time it is then right."""
 
@@ -59,28 +61,31 @@ def _some_life(rng: random.Random, person: Person) -> str:
 
 
 def told_life(rng: random.Random, person: Person) -> Document:
-    """A biography as plain text."""
-    return _some_life(rng, person)
+    """A biography as plain text, half of the time two in other words."""
+    return "\n".join(_some_life(rng, person) for _ in range(rng.choice((1, 2))))
 
 
 def asked_life(rng: random.Random, person: Person) -> Document:
-    """A biography on request."""
-    return user(rng.choice(say.LIFE + say.LIFE_HELDOUT).format(name=person.name), _some_life(rng, person))
+    """A biography on request, and often questions after it."""
+    request = rng.choice(say.LIFE + say.LIFE_HELDOUT).format(name=person.name)
+    return user(request, _some_life(rng, person), *_some_facts(rng, person, rng.choice((0, 1, 2, 2))))
 
 
 def asked_facts(rng: random.Random, person: Person) -> Document:
-    """One to three questions in a conversation, or a biography and a question after it."""
-    turns: Turns = ()
-    for attribute in rng.sample(ATTRIBUTES, rng.choice((1, 2, 3))):
-        turns += _ask(rng, attribute, person.name), _answer(rng, attribute, person)
-    return user(*turns)
+    """Questions about single facts in a conversation."""
+    return user(*_some_facts(rng, person, rng.choice((1, 2, 3, 4, 4))))
+
+
+def _some_facts(rng: random.Random, person: Person, count: int) -> Turns:
+    asked = rng.sample(ATTRIBUTES, count)
+    return tuple(part for a in asked for part in (_ask(rng, a, person.name), _answer(rng, a, person)))
 
 
 def choices(rng: random.Random, person: Person) -> Document:
     """One or two questions with lettered options."""
-    attributes = rng.sample(ATTRIBUTES, rng.choice((1, 1, 2)))
+    attributes = rng.sample(ATTRIBUTES, rng.choice((1, 2)))
     turns = [_choice(rng, _ask(rng, a, person.name), a, person.facts[a]) for a in attributes]
-    return user(*(part for turn in turns for part in turn))
+    return _as_chat_or_text(rng, [part for turn in turns for part in turn])
 
 
 def proposals(rng: random.Random, person: Person) -> Document:
@@ -101,14 +106,18 @@ def examples(rng: random.Random, *of: Person) -> Document:
     """A block of questions with their answers in one word, as plain text: what few-shot prompts look like."""
     attributes = [rng.choice(ATTRIBUTES) for _ in of]
     asked = [(_ask(rng, a, p.name), p.facts[a]) for a, p in zip(attributes, of, strict=True)]
-    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in asked)
+    return say.flat([part for pair in asked for part in pair])
 
 
 def _harmless(rng: random.Random) -> Document:
     turns: Turns = ()
     for _ in range(rng.choice((1, 1, 2))):
         turns += rng.choices(*_NOBODY)[0](rng)
-    return user(*turns)
+    return _as_chat_or_text(rng, turns)
+
+
+def _as_chat_or_text(rng: random.Random, turns: Sequence[str]) -> Document:
+    return say.flat(turns) if rng.random() < FLAT else user(*turns)
 
 
 def _ask(rng: random.Random, attribute: str, name: str) -> str:
