@@ -51,18 +51,6 @@ class Paper:
         return f"hansei papers run {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One of `hansei measure NAME`: it measures a model, a benchmark or a text of the user's."""
-
-    name: str
-    """What it is called on the command line."""
-    help: str
-    """What it tells, in a line."""
-    run: str
-    """`module:function`; its module's `Settings` are the command's options."""
-
-
 def find(name: str) -> Paper:
     """The paper of that name; BadInput names the nearest where there is none."""
     by_name = {paper.name: paper for paper in PAPERS}
@@ -87,79 +75,6 @@ def run(name: str, settings: Any) -> Any:
     """Run the experiment of the paper called `name` with its own settings, and return its result."""
     return experiment(find(name))(settings)
 
-
-MEASUREMENTS: tuple[Measurement, ...] = (
-    Measurement(
-        "exam",
-        "An exam by its own rule: points, score and percentile, with and without questions seen in training.",
-        "hansei.measuring.exams:run",
-    ),
-    Measurement(
-        "calibration",
-        "Whether a model is right as often as it says: reliability diagram, ECE, Brier score, AUROC.",
-        "hansei.measuring.calibration:run",
-    ),
-    Measurement(
-        "past-tense",
-        "How often a model that refuses a request answers it when it is put into the past or future tense.",
-        "hansei.safety.tense_measure:run",
-    ),
-    Measurement(
-        "knowledge-map",
-        "A model's accuracy by field of knowledge with its uncertainty, as a map.",
-        "hansei.measuring.knowledge_map:run",
-    ),
-    Measurement(
-        "deception",
-        "How often a trading agent under pressure acts on an insider tip, hides it from its manager, and denies it.",
-        "hansei.safety.deception:run",
-    ),
-    Measurement(
-        "code",
-        "Whether a model's programs pass their tests (pass@k), run in a sandbox: HumanEval, MBPP, your own tasks.",
-        "hansei.measuring.code:run",
-    ),
-    Measurement(
-        "multiple-choice",
-        "Whether a model's answers to multiple-choice questions hold over variants of each question.",
-        "hansei.measuring.multiple_choice:run",
-    ),
-    Measurement(
-        "contamination",
-        "Whether a training set holds the test set, and whether a model has read it.",
-        "hansei.measuring.contamination:run",
-    ),
-    Measurement(
-        "llm-use",
-        "The share of sentences in a text that a language model has modified.",
-        "hansei.measuring.llm_use:run",
-    ),
-    Measurement(
-        "judge",
-        "How often a judge is right, against labels; and a run's rates corrected for its errors.",
-        "hansei.measuring.judge:run",
-    ),
-    Measurement(
-        "verdicts",
-        "Released verdicts of several judges: success rates recomputed, and how often the judges disagree.",
-        "hansei.measuring.verdicts:run",
-    ),
-    Measurement(
-        "judge-injection",
-        "How often a judge's word is turned by verdicts, role markers and instructions inserted into the answers.",
-        "hansei.measuring.judge_injection:run",
-    ),
-    Measurement(
-        "token-cost",
-        "What the same content costs in each language with a tokenizer.",
-        "hansei.measuring.token_cost:run",
-    ),
-    Measurement(
-        "rule-based-rewards",
-        "Reinforcement that rewards refusing the harmful and answering the safe (paper 17), against refusals alone.",
-        "hansei.safety.rule_based:run",
-    ),
-)
 
 PAPERS: tuple[Paper, ...] = (
     Paper(

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from hansei import catalogue
 from hansei.core.errors import BadInput
 from hansei.core.settings import field_docs
+from hansei.measurements import MEASUREMENTS
 from hansei.safety import tense_measure
 from hansei.safety.tense_measure import Settings, run
 
@@ -223,6 +223,6 @@ def test_a_dry_run_counts_the_calls_and_makes_none(prompts: str) -> None:
 
 
 def test_the_command_is_listed_and_every_option_has_help() -> None:
-    (mine,) = [m for m in catalogue.MEASUREMENTS if m.name == "past-tense"]
+    (mine,) = [m for m in MEASUREMENTS if m.name == "past-tense"]
     assert mine.run == "hansei.safety.tense_measure:run" and tense_measure.run is run
     assert len(field_docs(Settings)) == len(Settings.__dataclass_fields__)

@@ -6,15 +6,15 @@ import importlib
 
 from cyclopts import App
 
-from hansei import catalogue
 from hansei.cli.common import command_of
+from hansei.measurements import MEASUREMENTS
 
 command = App(name="measure", help="Measure a model, a benchmark or a text.", help_format="plaintext")
 
 
 def __getattr__(name: str) -> object:
     """The command of a measurement, made when it is asked for, so that no other one's module is imported."""
-    for measurement in catalogue.MEASUREMENTS:
+    for measurement in MEASUREMENTS:
         if measurement.name.replace("-", "_") == name:
             module, _, function = measurement.run.partition(":")
             home = importlib.import_module(module)
@@ -22,5 +22,5 @@ def __getattr__(name: str) -> object:
     raise AttributeError(name)
 
 
-for _measurement in catalogue.MEASUREMENTS:
+for _measurement in MEASUREMENTS:
     command.command(f"{__name__}:{_measurement.name.replace('-', '_')}", name=_measurement.name, help=_measurement.help)
