@@ -58,6 +58,29 @@ def test_the_next_best_way_is_taken_and_the_better_one_named(monkeypatch: pytest
         assert "not used here: bubblewrap (it is not installed)" in str(sandbox.isolation)
 
 
+def test_a_way_that_breaks_while_it_is_tried_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox_or_skip("namespaces").__exit__()
+    tried: list[Server] = []
+    real = launch._probe
+
+    def breaks_once(server: Server) -> list[str]:
+        tried.append(server)
+        if len(tried) == 1:
+            raise launch.Broken("it did not answer in time")
+        return real(server)
+
+    monkeypatch.setattr(launch, "_probe", breaks_once)
+    monkeypatch.setattr(launch, "WAYS", ("namespaces", "namespaces", "none"))
+    server, isolation = choose(LIMITS)
+    server.close()
+    assert isolation.skipped == ("namespaces (it did not answer in time)",)
+    assert tried[0]._process.poll() is not None  # not left behind
+    monkeypatch.setattr(launch, "WAYS", ("namespaces", "none"))
+    tried.clear()
+    with pytest.raises(BadInput, match="it did not answer in time"):
+        choose(LIMITS)
+
+
 def test_without_isolation_only_who_asks_for_it_and_it_says_so() -> None:
     with Sandbox(LIMITS, unconfined=True, workers=1) as sandbox:
         assert str(sandbox.isolation).startswith("NO isolation")

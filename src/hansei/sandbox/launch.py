@@ -181,7 +181,12 @@ def choose(limits: Limits, way: Way | None = None, without: Collection[str] = ()
         except (Broken, OSError) as error:
             reasons.append(f"{name} ({error})")
             continue
-        found = [] if name == "none" else _probe(server)
+        try:
+            found = [] if name == "none" else _probe(server)
+        except Broken as error:  # as where a busy machine does not answer in time
+            server.close()
+            reasons.append(f"{name} ({error})")
+            continue
         if not found:
             walls = server.walls
             held = (walls["process"] == 1, walls["landlock"], walls["seccomp"], walls["user"] == 0)
