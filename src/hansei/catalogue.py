@@ -192,7 +192,6 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2402.01349",
         "measuring",
         "Answers change over variants of one multiple-choice question, so one variant's accuracy says too little.",
-        run="hansei.measuring.multiple_choice_paper:run",
     ),
     Paper(
         13,
