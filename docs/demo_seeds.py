@@ -58,10 +58,10 @@ def _run(seed: int, out: str) -> dict[str, Any]:
     demo(DemoSettings(out=out, seed=seed))
     with open_stored(out) as journal:
         there = load_run(out, journal)
-    return {name: _values(there.prompts, answers) for name, answers in there.rows.items()}
+    return {name: values_of(there.prompts, answers) for name, answers in there.rows.items()}
 
 
-def _values(prompts: Any, answers: Answers) -> dict[str, dict[str, float | None]]:
+def values_of(prompts: Any, answers: Answers) -> dict[str, dict[str, float | None]]:
     rows = answered(prompts, answers.attempts, answers.verdicts)
     undecided = [v for _, _, v in rows if v.outcome not in ("pass", "fail")]
     if undecided:

@@ -136,7 +136,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         if cell.arm.prompts == "attacker":
-            found = _rounds(attacker, target, settings, heldout, place)
+            found = run_rounds(attacker, target, settings, heldout, place)
         else:
             found = _static(_static_prompts(cell), target, settings, heldout, place)
         rounds: Sequence[Round] = found["rounds"]
@@ -151,7 +151,9 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     return {"cell": asdict(cell), **found, "rounds": shown, "attacked": attacked, "attacks": attacks}
 
 
-def _rounds(attacker: str, target: str, settings: Settings, heldout: Sequence[Prompt], place: Path) -> dict[str, Any]:
+def run_rounds(
+    attacker: str, target: str, settings: Settings, heldout: Sequence[Prompt], place: Path
+) -> dict[str, Any]:
     outcome = mart(
         attacker,
         target,

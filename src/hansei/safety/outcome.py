@@ -175,9 +175,11 @@ def plain_row(row: Row) -> dict[str, Any]:
 def _table(title: str, rows: Sequence[Row], columns: Mapping[str, str]) -> str:
     names = [_name(row) for row in rows]
     wide = max(map(len, names)) + 2
-    head = title.ljust(wide) + "".join(f"{label:>20}" for label in columns.values())
+    widths = {column: max(20, len(label) + 2) for column, label in columns.items()}
+    head = title.ljust(wide) + "".join(label.rjust(widths[column]) for column, label in columns.items())
     body = [
-        n.ljust(wide) + "".join(f"{_show(r.get(c)):>20}" for c in columns) for n, r in zip(names, rows, strict=True)
+        n.ljust(wide) + "".join(_show(r.get(c)).rjust(w) for c, w in widths.items())
+        for n, r in zip(names, rows, strict=True)
     ]
     return "\n".join([head, "-" * len(head), *body])
 
