@@ -43,7 +43,7 @@ demo: $(STAMP)
 	@$(BIN)/hansei demo
 
 test: lint
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
