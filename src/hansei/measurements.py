@@ -84,8 +84,18 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "hansei.measuring.token_cost:run",
     ),
     Measurement(
+        "science",
+        "What a model knows of five sciences: names against SMILES and FASTA, numbers against neighbours, validity.",
+        "hansei.measuring.science:run",
+    ),
+    Measurement(
         "rule-based-rewards",
         "Reinforcement that rewards refusing the harmful and answering the safe (paper 17), against refusals alone.",
         "hansei.safety.rule_based:run",
+    ),
+    Measurement(
+        "concept-geometry",
+        "Whether concepts of a hierarchy are directions of a model's unembedding, told by held-out words.",
+        "hansei.inside.concept_geometry:run",
     ),
 )

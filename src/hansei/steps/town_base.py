@@ -15,7 +15,7 @@ from hansei.core.progress import counting
 from hansei.core.records import Chat, Figure, Message, Sampling, Split, user
 from hansei.core.statistics import wilson
 from hansei.models.protocol import Model
-from hansei.steps import town_registry
+from hansei.steps import town_registry, town_taxonomy
 from hansei.steps.measure import as_mapping
 from hansei.town import grading, phrasing, words, workshop
 from hansei.town.districts import district, district_of
@@ -233,5 +233,9 @@ def _refuses(_: Mapping[str, Any], text: str) -> bool:
     return text.startswith(phrasing.REFUSALS)
 
 
-TASKS: dict[str, Callable[[], Iterator[Task]]] = {"workshop": _workshop, "registry": town_registry.tasks}
+TASKS: dict[str, Callable[[], Iterator[Task]]] = {
+    "workshop": _workshop,
+    "registry": town_registry.tasks,
+    "taxonomy": town_taxonomy.tasks,
+}
 """The checks of each district."""

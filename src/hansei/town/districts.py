@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hansei.core.errors import BadInput
-from hansei.town import registry_text, schooling
+from hansei.town import registry_text, schooling, taxonomy_text
 
 HOME = "town"
 """The model's name; `town` alone is the workshop's base, `town:NAME` that of another district."""
@@ -37,6 +37,7 @@ _HERE = Path(__file__).parent
 DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
     "registry": District(registry_text.documents, _HERE / "registry_base", steps=5600, batch=8),
+    "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }
 
 

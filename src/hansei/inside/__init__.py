@@ -1,0 +1,1 @@
+"""Inside: which features and concepts a model works with."""

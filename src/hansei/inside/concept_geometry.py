@@ -1,0 +1,329 @@
+"""The geometry of categorical and hierarchical concepts in a model's unembedding: `hansei measure concept-geometry`.
+
+Park et al., "The Geometry of Categorical and Hierarchical Concepts in Large Language Models", arXiv 2406.01506:
+whitening and estimator in `concept_directions.py`, hierarchies in `concept_tree.py` and `concept_wordnet.py`.
+
+Deviations. The headline is what held-out words do. Orthogonality (Theorem 8) stands beside its excess over random
+nested sets of the same sizes, as it holds for nonsense too: C^-1 m of a set and of its subset agree in what they share.
+Words are held out for the whole hierarchy at once, so that no concept is estimated from another one's held-out words
+(upstream splits each concept anew). Plurals come by rule (upstream: the package inflect). Merged synsets lend no
+`.other` concepts to the tree. Interventions are not made: adding v to l(x) changes the logit of y by v . g(y), which is
+the projection that is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from hansei.core.errors import BadInput
+from hansei.core.progress import progress
+from hansei.core.records import Figure
+from hansei.core.result import Result
+from hansei.core.statistics import paired_two_way_bootstrap, two_way_bootstrap
+from hansei.inside.concept_directions import Array, space_of
+from hansei.inside.concept_study import KINDS, Measured, angles_of, categories_of, measure
+from hansei.inside.concept_tree import Concept, Hierarchy, Kept, keep, read_tree
+from hansei.inside.concept_wordnet import Pos, forms, read_wordnet
+from hansei.inside.unembedding import Unembedding, Vocabulary, load_unembedding
+
+POSITIONAL = ("model",)
+Null = Literal["vocabulary", "words"]
+SpaceName = Literal["causal", "euclidean"]
+TOWN = "town:taxonomy"
+MERGE_BELOW = 5
+"""Upstream's least difference in words between a synset and the one above it."""
+LEAST = 5
+"""Words without which a concept has no held-out ones and no covariance."""
+OTHERS = 2000
+"""Random tokens of the vocabulary that held-out words are told from."""
+TABLE = 12
+METRICS = {
+    "heldout_projection": "projection_K",
+    "other_words_projection": "inside_K",
+    "heldout_auroc": "auroc_K",
+    "random_token_auroc": "random_auroc_K",
+}
+NUMBERS = frozenset({*METRICS, "abs_cos", "null_abs_cos", "excess", "cos", "null_cos", "null_projection", "null_auroc"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the measurement."""
+
+    model: str
+    """town:taxonomy, a model's folder or Hugging Face name, or a saved matrix (.safetensors, .npy; V x d)."""
+    tree: str | None = None
+    """Your own hierarchy: JSON or TOML tables of concepts with lists of words, or indented text."""
+    wordnet: str | None = None
+    """WordNet in place of --tree: WN-LMF, WNDB (data.noun), a release's JSON or YAML folder, JSONL."""
+    pos: Pos = "noun"
+    """Part of WordNet."""
+    vocabulary: str | None = None
+    """Of a saved matrix: a token a line, vocab.json, tokenizer.json or a folder with a tokenizer."""
+    tensor: str | None = None
+    """Name of the matrix in a .safetensors file with several."""
+    min_words: int | None = None
+    """Single-token words that a concept needs; 50 for WordNet (the paper's), 5 for your own tree."""
+    heldout: float = 0.3
+    """Share of the words that no concept is estimated from."""
+    seeds: int = 5
+    """Seeds of the held-out words and of the random sets."""
+    space: SpaceName = "causal"
+    """causal: whitened over the vocabulary; euclidean: only centred, the paper's control."""
+    null: Null = "vocabulary"
+    """What random sets are drawn from: all of the vocabulary, or the words of the hierarchy itself."""
+    show: str | None = None
+    """Concept whose children are drawn; where none is named, the one with three to five children and most words."""
+    limit: int | None = None
+    """Only so many concepts, the largest."""
+    dry_run: bool = False
+    """Print how many concepts are left for this vocabulary and how long it would take, and stop."""
+    out: str | None = None
+    """Folder for the charts and result.json; nothing is written without it."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for what makes no measurement."""
+        if self.tree and self.wordnet:
+            raise BadInput("measure concept-geometry: one of --tree and --wordnet was expected, found both")
+        if not self.tree and not self.wordnet and self.model != TOWN:
+            raise BadInput(
+                "measure concept-geometry: a hierarchy was expected: --wordnet FILE, or your own with --tree FILE"
+            )
+        if self.min_words is not None and self.min_words < LEAST:
+            raise BadInput(f"min-words: {LEAST} or more were expected, found {self.min_words}: some are held out")
+        if not 0.1 <= self.heldout <= 0.5:
+            raise BadInput(f"heldout: a share from 0.1 to 0.5 was expected, found {self.heldout}")
+        if self.seeds < 1 or (self.limit is not None and self.limit < 2):
+            raise BadInput(
+                f"measure concept-geometry: seeds of 1 or more and a limit of 2 or more were expected, found "
+                f"{self.seeds} and {self.limit}"
+            )
+
+
+@dataclass(frozen=True)
+class Study:
+    """The measurements of one hierarchy in one space, and of nonsense of the same shape: one of each a seed."""
+
+    tree: Kept
+    """The hierarchy."""
+    real: Sequence[Measured]
+    """Of its words."""
+    null: Sequence[Measured]
+    """Of random tokens in their places."""
+    vectors_Nd: Array
+    """Its tokens in the space."""
+    concepts: Mapping[str, Sequence[int]]
+    """Of every kind of angle, the concept that each pair counts for."""
+
+
+def run(settings: Settings) -> Result:
+    """Reads, whitens, estimates, measures. Raises BadInput at what can't be worked with."""
+    started = time.monotonic()
+    unembedding = load_unembedding(settings.model, settings.vocabulary, settings.tensor)
+    tree = hierarchy_of(settings, unembedding.vocabulary)
+    if settings.show is not None and settings.show not in tree.names:
+        raise BadInput(f"show: no concept {settings.show!r} is left; the largest are {', '.join(tree.names[:6])}")
+    counts = [{"row": step, "concepts": concepts, "words": words} for step, concepts, words in tree.counts]
+    if settings.dry_run:
+        seconds = estimate(tree, unembedding.width, settings.seeds)
+        note = f"about {seconds:.0f} s of one core after the whitening"
+        return Result(name="concept-geometry", settings=asdict(settings), rows=counts, notes=[note])
+    found = study(unembedding, tree, settings.seeds, settings.heldout, settings.space, settings.null)
+    result = Result(
+        name="concept-geometry",
+        settings=asdict(settings),
+        rows=head_rows(found),
+        parts={
+            "hierarchy": counts,
+            "orthogonality": angle_rows(found),
+            "categories": category_rows(found),
+            "largest concepts": concept_rows(found)[:TABLE],
+        },
+        numbers=NUMBERS,
+        notes=notes(unembedding, found, settings.null),
+        more={"concepts": concept_rows(found)},
+        seeds=list(range(settings.seeds)),
+        seconds=time.monotonic() - started,
+    )
+    if not settings.out:
+        return result
+    from hansei.inside.concept_chart import charts, with_files
+
+    return with_files(result, settings.out, charts(found, settings.show))
+
+
+def hierarchy_of(settings: Settings, vocabulary: Vocabulary) -> Kept:
+    """The concepts that the vocabulary leaves of the hierarchy that was asked for."""
+    if settings.wordnet:
+        hierarchy, irregular = read_wordnet(settings.wordnet, settings.pos)
+        lemmas = {word for concept in hierarchy.values() for word in concept.words}
+        spelt = {word: forms(word, settings.pos, irregular) for word in lemmas if word.isalpha()}
+        least, merge = settings.min_words or 50, MERGE_BELOW
+    else:
+        hierarchy = read_tree(settings.tree) if settings.tree else town_hierarchy()
+        spelt = {word: [word] for concept in hierarchy.values() for word in concept.words}
+        least, merge = settings.min_words or LEAST, 0
+    known = vocabulary.words
+    tokens_of = {word: [known[form] for form in every if form in known] for word, every in spelt.items()}
+    return keep(hierarchy, tokens_of, least=least, merge_below=merge, limit=settings.limit)
+
+
+def town_hierarchy() -> Hierarchy:
+    """The tree that the district *taxonomy* tells of."""
+    from hansei.town.taxonomy import members, parents
+
+    above = parents()
+    return {
+        concept: Concept(
+            tuple(kind.name for kind in kinds if kind.path[-1] == concept),
+            (above[concept],) if concept in above else (),
+        )
+        for concept, kinds in members().items()
+    }
+
+
+def estimate(tree: Kept, width: int, seeds: int) -> float:
+    """Seconds on one core, roughly: products and solutions of the smaller side, real and random."""
+    work = 0.0
+    for members in tree.members:
+        n = len(members)
+        small = min(n, width)
+        work += n * width * small + small**3 / 3 + 2 * len(tree.tokens) * width + 4e6
+    return 2 * seeds * work / 3e10
+
+
+def study(
+    unembedding: Unembedding,
+    tree: Kept,
+    seeds: int,
+    heldout: float = 0.3,
+    space: SpaceName = "causal",
+    null: Null = "vocabulary",
+) -> Study:
+    """Measures the hierarchy and, with as many seeds, nonsense of its shape."""
+    vocabulary = unembedding.vocabulary
+    room = space_of(unembedding.rows, vocabulary.size, whiten=space == "causal")
+
+    def vectors(tokens: Any) -> Array:
+        return room.vectors(unembedding.at(tokens))
+
+    angles = angles_of(tree)
+    words_Nd = vectors(tree.tokens)
+    real, nonsense = [], []
+    for seed in progress(range(seeds), "held-out splits"):
+        rng = np.random.default_rng([seed, len(tree.tokens)])
+        outside = np.setdiff1d(vocabulary.tokens, tree.tokens)
+        others_Rd = vectors(rng.permutation(outside)[:OTHERS])
+        real.append(measure(words_Nd, others_Rd, tree, heldout, seed, angles))
+        if null == "words":
+            random_Nd = words_Nd[rng.permutation(len(words_Nd))]
+        else:
+            drawn = rng.permutation(vocabulary.tokens)[: len(tree.tokens)]
+            random_Nd = vectors(drawn)
+            others_Rd = vectors(rng.permutation(np.setdiff1d(vocabulary.tokens, drawn))[:OTHERS])
+        nonsense.append(measure(random_Nd, others_Rd, tree, heldout, seed, angles))
+    return Study(tree, real, nonsense, words_Nd, {kind: pairs.concept.tolist() for kind, pairs in angles.items()})
+
+
+def head_rows(found: Study) -> list[dict[str, Any]]:
+    """Held-out words of the concepts, of nonsense, and the difference; intervals over seeds and concepts."""
+
+    def row(name: str, figure: Callable[[str], Figure]) -> dict[str, Any]:
+        return {"row": name} | {metric: figure(of) for metric, of in METRICS.items()}
+
+    return [
+        row("concepts", lambda of: two_way_bootstrap(_table(found.real, of))),
+        row("random nested sets", lambda of: two_way_bootstrap(_table(found.null, of))),
+        row("difference", lambda of: paired_two_way_bootstrap(_table(found.null, of), _table(found.real, of))),
+    ]
+
+
+def _table(measured: Sequence[Measured], of: str) -> Array:
+    return np.stack([getattr(one, of) for one in measured])
+
+
+def angle_rows(found: Study) -> list[dict[str, Any]]:
+    """Every kind of pair: mean |cosine|, the same in nonsense, and the excess over it (negative: more orthogonal)."""
+    rows = []
+    for kind, of in found.concepts.items():
+        real, null = (np.stack([one.cosines[kind] for one in side]) for side in (found.real, found.null))
+        rows.append(
+            {
+                "row": KINDS[kind],
+                "pairs": len(of),
+                "abs_cos": two_way_bootstrap(np.abs(real), of),
+                "null_abs_cos": two_way_bootstrap(np.abs(null), of),
+                "excess": paired_two_way_bootstrap(np.abs(null), np.abs(real), of),
+                "cos": round(float(np.nanmean(real)), 3),
+                "null_cos": round(float(np.nanmean(null)), 3),
+            }
+        )
+    return rows
+
+
+def category_rows(found: Study) -> list[dict[str, Any]]:
+    """Binary and larger categorical concepts: how often a held-out word lies nearest its own corner of the simplex."""
+    categories = categories_of(found.tree)
+    real, null = _table(found.real, "right_C"), _table(found.null, "right_C")
+    rows = []
+    for name, chosen in (
+        ("binary", [n for n, (_, values) in enumerate(categories) if len(values) == 2]),
+        ("three or more values", [n for n, (_, values) in enumerate(categories) if len(values) > 2]),
+    ):
+        if chosen:
+            rows.append(
+                {
+                    "row": name,
+                    "concepts": len(chosen),
+                    "accuracy": two_way_bootstrap(real[:, chosen]),
+                    "null_accuracy": two_way_bootstrap(null[:, chosen]),
+                    "chance": f"{100 * np.mean([1 / len(categories[n][1]) for n in chosen]):.1f}%",
+                }
+            )
+    return rows
+
+
+def concept_rows(found: Study) -> list[dict[str, Any]]:
+    """Each concept, the largest first: means over the seeds."""
+    tables = {of: (_table(found.real, of), _table(found.null, of)) for of in ("projection_K", "auroc_K")}
+    order = sorted(range(len(found.tree.names)), key=lambda k: -len(found.tree.members[k]))
+    return [
+        {
+            "row": found.tree.names[k],
+            "words": len(found.tree.members[k]),
+            "heldout_projection": _shown(tables["projection_K"][0][:, k]),
+            "null_projection": _shown(tables["projection_K"][1][:, k]),
+            "heldout_auroc": _shown(tables["auroc_K"][0][:, k]),
+            "null_auroc": _shown(tables["auroc_K"][1][:, k]),
+        }
+        for k in order
+    ]
+
+
+def _shown(values: Array) -> float | None:
+    return None if np.isnan(values).all() else round(float(np.nanmean(values)), 3)
+
+
+def notes(unembedding: Unembedding, found: Study, null: Null) -> list[str]:
+    """What is to be minded with these figures."""
+    size, width = unembedding.vocabulary.size, unembedding.width
+    said = [
+        f"unembedding: {unembedding.origin}, {size} tokens of width {width}; {len(found.tree.names)} concepts over "
+        f"{len(found.tree.tokens)} single-token words",
+        "a projection is 1 on the words that a concept was estimated from, by construction: only held-out ones tell",
+        "random nested sets: the same tree with tokens drawn from "
+        + ("the whole vocabulary" if null == "vocabulary" else "its own words")
+        + "; AUROC is against the other words of the tree, and against tokens outside it",
+        "concepts share words, and the intervals take them for independent",
+    ]
+    if size < 4 * width:
+        said.append(
+            f"{size} tokens are few for a width of {width}: whitened, any sets are nearly orthogonal, so only the "
+            "excess and the held-out words tell"
+        )
+    return said
