@@ -1,0 +1,389 @@
+"""`hansei measure science`: its tables, what is read from answers, formulas that are data, and the whole command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hansei.cli import main
+from hansei.core.records import Attempt, Chat, Sampling
+from hansei.measuring import science
+from hansei.measuring.science_answers import Answer, prompts, read
+from hansei.measuring.science_baselines import baselines, neighbours, thing
+from hansei.measuring.science_chemistry import alike, canonical, composition, molecule, same_formula, tanimoto
+from hansei.measuring.science_expressions import NoFormula, check, formula, problem
+from hansei.measuring.science_items import Item, read_items, shipped
+from hansei.measuring.science_report import pair_rows
+from hansei.measuring.science_units import quantities
+from hansei.models.protocol import Reply
+from tests.models.bad_server import bad_server
+
+
+@pytest.fixture(scope="module")
+def items() -> list[Item]:
+    return shipped()
+
+
+def answered(text: str, finish: str = "stop", error: str | None = None) -> Attempt:
+    return Attempt("a", "p", "m", "plain", Sampling(), 0, (), text, finish, error=error)  # type: ignore[arg-type]
+
+
+# --- the tables -----------------------------------------------------------------------------------------------------
+
+
+def test_what_the_tables_say_is_computed_is_what_rdkit_computes(items: Sequence[Item]) -> None:
+    from rdkit.Chem import AddHs, Descriptors, rdMolDescriptors
+
+    computed = {
+        "RDKit MolWt": lambda m: Descriptors.MolWt(m),
+        "RDKit CalcNumRings": lambda m: rdMolDescriptors.CalcNumRings(m),
+        "RDKit atomic numbers": lambda m: sum(a.GetAtomicNum() for a in AddHs(m).GetAtoms()),
+    }
+    seen = 0
+    for item in items:
+        if item.source in computed:
+            assert computed[item.source](molecule(str(item.string))) == pytest.approx(item.number, abs=0.006), item
+            seen += 1
+        if item.task == "residues":
+            assert item.number == len(str(item.string))
+    assert seen > 100 and {item.domain for item in items} >= {"biology", "materials"}
+    assert all(item.source for item in items) and len({item.id for item in items}) == len(items)
+
+
+def test_the_sequences_of_the_tables_follow_base_pairing_and_the_genetic_code(items: Sequence[Item]) -> None:
+    acids = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
+    for item in items:
+        dna = str(item.string)
+        if item.task == "reverse complement":
+            assert "".join({"A": "T", "T": "A", "C": "G", "G": "C"}[b] for b in reversed(dna)) == item.answer
+        if item.task == "translation":
+            codons = [dna[i : i + 3] for i in range(0, len(dna), 3)]
+            places = [sum("TCAG".index(b) * 4 ** (2 - i) for i, b in enumerate(codon)) for codon in codons]
+            assert "".join(acids[place] for place in places) == item.answer
+
+
+def test_every_solution_of_the_tables_solves_its_problem_and_one_that_is_a_little_off_does_not(
+    items: Sequence[Item],
+) -> None:
+    tried = [item for item in items if item.kind == "solution"]
+    assert len(tried) == 20
+    for item in tried:
+        asked = problem(item.equation, item.conditions)
+        assert check(asked, formula(item.answer)).right, item
+        assert not check(asked, formula(f"({item.answer}) + x*x/50")).right, item
+        assert not check(asked, formula(f"1.02*({item.answer}) + 0.01")).right, item
+
+
+# --- what is read ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "found"),
+    [
+        ("78.4 °C", "°C", [78.4]),
+        ("it is about 351.5 K.", "°C", [78.35]),
+        ("173 °F", "°C", [78.333]),
+        ("−33.3 degrees Celsius", "°C", [-33.3]),
+        ("1,234.5 g/mol", "g/mol", [1234.5]),
+        ("0.18 kDa", "g/mol", [180]),
+        ("1.12 × 10^2 pm", "Å", [1.12]),
+        ("1.12 × 10⁻¹ nm", "Å", [1.12]),
+        ("2.7 g/cm³", "g/cm3", [2.7]),
+        ("2700 kg m-3", "g/cm3", [2.7]),
+        ("13.6eV", "eV", [13.6]),
+        ("1312 kJ/mol", "eV", [13.598]),
+        ("between 77 and 79-80", None, [77]),
+        ("C2H5OH has IC50 and a 2nd ring", None, []),
+        ("1/2", None, [0.5]),
+        ("1e400 and 1/0", None, []),
+        ("42", None, [42]),
+    ],
+)
+def test_numbers_are_read_in_the_unit_that_was_asked_for(text: str, unit: str | None, found: list[float]) -> None:
+    assert [q.value for q in quantities(text, unit)] == pytest.approx(found, rel=1e-3)
+
+
+def test_a_number_in_the_unit_of_another_quantity_is_read_and_wrong(items: Sequence[Item]) -> None:
+    item = next(i for i in items if i.task == "boiling point" and i.name == "ethanol")
+    assert read(item, "name", answered("Answer: 78.4 eV")).outcome == "wrong"
+    assert read(item, "name", answered("Answer: 78.4")).outcome == "right"
+
+
+def outcome(item: Item, text: str, finish: str = "stop", error: str | None = None) -> str:
+    return read(item, "name", answered(text, finish, error)).outcome
+
+
+def test_right_wrong_refused_unreadable_cut_and_error_are_different_things(items: Sequence[Item]) -> None:
+    weight = next(i for i in items if i.task == "molecular weight" and i.name == "aspirin")
+    assert outcome(weight, "Let me add 12 and 16.\n**Answer:** 180.2 g/mol") == "right"
+    assert outcome(weight, "It weighs 180.16 g/mol, that is 0.18016 kg/mol.") == "right"
+    assert outcome(weight, "Answer: 18 g/mol") == "wrong"
+    assert outcome(weight, "I can't help with that.") == "refused"
+    assert outcome(weight, "I don't know the weight of it.") == "refused"
+    assert outcome(weight, "It is 180 or 190 or so.") == "unparsed"
+    assert outcome(weight, "First we count the atoms", "length") == "cut"
+    assert outcome(weight, "", "error", "HTTP 500") == "error"
+    kind = next(i for i in items if i.task == "class" and i.answer == "semiconductor")
+    assert outcome(kind, "Answer: Semiconductor.") == "right"
+    assert outcome(kind, "It is not a metal but a semiconductor.") == "right"
+    assert outcome(kind, "A metal or a semiconductor.") == "unparsed"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Answer: O=C(C)Oc1ccccc1C(O)=O", "right"),
+        ("`CC(=O)Oc1ccccc1C(=O)O`", "right"),
+        ("```smiles\nCC(=O)Oc1ccccc1C(=O)O\n```", "right"),
+        ("CC(=O)Oc1ccccc1C(=O)O", "right"),
+        ("Answer: Oc1ccccc1C(=O)O", "wrong"),
+        ("Answer: CC(=O)Oc1ccccc1C(=O", "invalid"),
+        ("Answer: C(C)(C)(C)(C)C", "invalid"),
+        ("Answer: " + "C" * 5000, "invalid"),
+        ("Answer: <script>alert(1)</script>", "invalid"),
+        ("Answer: \0", "invalid"),
+        ("Aspirin is a nice molecule", "unparsed"),
+    ],
+)
+def test_a_smiles_is_right_in_every_spelling_and_what_is_no_molecule_is_invalid(
+    items: Sequence[Item], text: str, said: str
+) -> None:
+    item = next(i for i in items if i.kind == "smiles" and i.name == "aspirin")
+    assert outcome(item, text) == said
+
+
+def test_stereochemistry_counts_and_is_told_apart(items: Sequence[Item]) -> None:
+    item = next(i for i in items if i.kind == "smiles" and i.name == "nicotine")
+    found = read(item, "name", answered("Answer: CN1CCCC1c1cccnc1"))
+    assert (found.outcome, found.flat, found.alike) == ("wrong", True, pytest.approx(1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "atoms"),
+    [
+        ("CaMg(CO3)2", {"Ca": 1, "Mg": 1, "C": 2, "O": 6}),
+        ("Al₂O₃", {"Al": 2, "O": 3}),
+        ("Ca_5(PO_4)_3OH", {"Ca": 5, "P": 3, "O": 13, "H": 1}),
+        ("Xx2", None),
+        ("(" * 500, None),
+        ("H2O)", None),
+        ("H0", None),
+        ("", None),
+    ],
+)
+def test_a_formula_is_read_as_its_atoms(text: str, atoms: dict[str, float] | None) -> None:
+    assert composition(text) == atoms
+    assert same_formula("NaAlSi3O8", "O8Si3AlNa") and not same_formula("FeO", "Fe2O3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("protein", "Answer: Arg-Pro-Pro-Gly-Phe-Ser-Pro-Phe-Arg", "right"),
+        ("protein", "Answer: RPPGFSPFR", "right"),
+        ("protein", "Answer: RPPGFSPFX1", "invalid"),
+        ("protein", "Answer: RPPG", "wrong"),
+    ],
+)
+def test_a_sequence_is_read_in_one_and_in_three_letters(items: Sequence[Item], kind: str, text: str, said: str) -> None:
+    item = next(i for i in items if i.kind == kind and i.name == "bradykinin")
+    assert outcome(item, text) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exp(-pi^2*t)*sin(pi*x)",
+        "u(x, t) = e^{-\\pi^2 t} \\sin(\\pi x)",
+        "$u = \\frac{1}{1} \\exp(-\\pi^2 t) \\sin(\\pi x)$",
+        "sin(pi x) exp(-pi**2 t)",
+        "2 sin(pi x) cosh(0) e^(-π^2 t)/2",
+    ],
+)
+def test_a_solution_is_right_in_every_spelling(items: Sequence[Item], text: str) -> None:
+    item = next(i for i in items if i.kind == "solution")
+    assert outcome(item, f"Answer: {text}") == "right"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('touch owned')",
+        "().__class__.__mro__",
+        "[x for x in (1,)]",
+        "lambda: 0",
+        "x if x else t",
+        "'a' * 10**9",
+        "sin(x, t)",
+        "exp(x=1)",
+        "q + 1",
+        "True",
+        "1j*x",
+        "(" * 400 + "x" + ")" * 400,
+        "-" * 900 + "x",
+        "x" * 2000,
+        "\0",
+        "",
+    ],
+)
+def test_a_formula_is_never_a_program(items: Sequence[Item], text: str) -> None:
+    asked = problem("u_t - u_xx", "u(x,0) = sin(pi*x)")
+    with pytest.raises(NoFormula):
+        check(asked, formula(text))
+
+
+@pytest.mark.parametrize("text", ["9**9**9**9", "1/0*x", "log(-x)", "exp(exp(exp(99*x)))", "10^400"])
+def test_a_formula_without_a_finite_value_solves_nothing(text: str) -> None:
+    try:
+        assert not check(problem("u_t - u_xx", ""), formula(text)).right
+    except NoFormula:
+        assert text == "10^400"  # no float can hold it
+
+
+# --- the baselines --------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_are_the_most_alike_others_of_the_task(items: Sequence[Item]) -> None:
+    group = [i for i in items if i.task == "boiling point"]
+    found = neighbours(group, 3)
+    for item in group[:10]:
+        others = [i for i in group if i.id != item.id]
+        limit = sorted((tanimoto(str(item.string), str(o.string)) or 0.0 for o in others), reverse=True)[2]
+        assert len(found[item.id]) == 3 and item not in found[item.id]
+        assert all((tanimoto(str(item.string), str(o.string)) or 0.0) >= limit for o in found[item.id])
+    known = baselines(items, 3)
+    mean = np.mean([o.number for o in found[group[0].id]])
+    assert known.nearest(group[0]) == pytest.approx(mean)
+    assert thing(group[0]) == group[0].string
+    assert alike("GaAs", "GaP", "formula") > alike("GaAs", "NaCl", "formula") and canonical("OCC") == canonical("CCO")
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+class Scholar:
+    """Says the truth, or only where the thing is given by its name."""
+
+    name, fingerprint = "scholar", "0" * 32
+
+    def __init__(self, items: Sequence[Item], strings: bool) -> None:
+        self.known = {
+            prompt.messages[0].content: item.answer if strings or prompt.id.endswith("/name") else "1e9"
+            for item in items
+            for prompt in prompts([item], {})
+        }
+
+    def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
+        return [Reply(f"Answer: {self.known[chat[0].content]}", "stop", 1, 1) for chat in chats]
+
+    def batches(self, chats: Sequence[Chat], sampling: Sampling) -> list[list[int]]:
+        return [list(range(len(chats)))]
+
+
+@pytest.mark.parametrize("strings", [True, False])
+def test_who_knows_all_is_right_everywhere_and_who_can_not_read_strings_is_caught(
+    items: Sequence[Item], strings: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hansei.models.load.load", lambda *_, **__: Scholar(items, strings))
+    found = science.run(science.Settings(model="scholar", limit=4))
+    pairs = {row["row"]: row for row in found.parts["pairs"]}
+    every = next(row for row in found.rows if row["row"] == "all")
+    assert pairs["all"]["right_by_name"].value == 1.0
+    if strings:
+        assert every["accuracy"].value == 1.0 and pairs["all"]["alike"].value == 1.0 and found.unscored == 0
+        assert all(row["valid"].value == row["right"].value == 1.0 for row in found.parts["validity"])
+        assert all(row["closer_than_neighbours"].value >= 0.5 for row in found.parts["numbers"])
+    else:
+        numbers = pairs["drug discovery"]
+        assert (numbers["right_by_string"].value, numbers["alike"].value, numbers["name_less_string"].value) == (
+            0,
+            0,
+            1,
+        )
+        assert numbers["p"] < 0.001
+    assert "not measured" not in str(found)
+
+
+def test_two_invalid_answers_are_not_alike_and_pairs_with_an_unread_one_are_left_out(items: Sequence[Item]) -> None:
+    first, second = [i for i in items if i.task == "logP"][:2]
+    answers = [Answer(first, "name", "wrong"), Answer(first, "string", "wrong")]
+    answers += [Answer(second, "name", "right", second.number), Answer(second, "string", "unparsed")]
+    (row,) = pair_rows(answers, 0)
+    assert (row["alike"].value, row["alike"].n) == (0.0, 1)
+
+
+def test_it_runs_on_a_model_goes_on_where_it_stopped_and_writes_its_files(
+    llama_folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["measure", "science", "--model", llama_folder, "--limit", "1", "--max-new-tokens", "6", "--examples", "1"]
+    line += ["--domain", "biology", "materials", "--out", str(tmp_path / "o"), "--json"]
+    said = []
+    for _ in range(2):
+        assert main(line) == 0
+        said.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
+    assert said[0]["rows"] == said[1]["rows"] and said[0]["parts"] == said[1]["parts"]
+    counts = said[0]["parts"]["outcomes"]
+    assert sum(v for row in counts for name, v in row.items() if name != "row") == 2 + 2 + 1 + 1 + 1 + 2 + 2 + 2 + 1
+    assert "<svg" in (tmp_path / "o" / "science.svg").read_text(encoding="utf-8")
+    assert main([*line[:2], "--dry-run", "--model", "x"]) == 0 and "nothing was run" in capsys.readouterr().out
+
+
+def test_an_endpoint_s_errors_are_in_no_rate() -> None:
+    with bad_server() as server:
+        more: dict[str, Any] = {"base_url": server.url, "limit": 1, "domain": ("materials",)}
+        fine = science.run(science.Settings(model="openai:ok", **more))
+        failed = science.run(science.Settings(model="openai:bad-request", **more))
+    assert (fine.errors, fine.unscored, failed.errors, failed.unscored) == (0, 6, 7, 0)  # "Fine" is no formula
+    assert failed.rows[0]["accuracy"].n == 0 and failed.rows[0]["refusal_rate"].n == 0
+
+
+GOOD = {"question": "How heavy is {x}?", "kind": "number", "name": "water", "answer": 18, "unit": "g/mol"}
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"frage": "?", "antwort": 1}, "columns question, kind and answer"),
+        (GOOD | {"answer": None}, "a text in 'answer' was expected"),
+        (GOOD | {"answer": "NaN"}, "a finite number was expected"),
+        (GOOD | {"answer": [1]}, "a text or a number was expected in 'answer'"),
+        (GOOD | {"kind": "essay"}, "kind: one of number, choice"),
+        (GOOD | {"unit": "stone"}, "unit: one of"),
+        (GOOD | {"tolerance": "some"}, "tolerance: a share such as 5%"),
+        (GOOD | {"name": None}, "{x} in the question goes with"),
+        (GOOD | {"string": "CCO"}, "the form of the string"),
+        (GOOD | {"string": "C(C", "form": "SMILES"}, "a SMILES was expected in 'string'"),
+        (GOOD | {"kind": "choice", "options": "a|b"}, "among two or more options"),
+        (GOOD | {"kind": "smiles", "answer": "C(("}, "a valid smiles was expected"),
+        (GOOD | {"kind": "solution", "equation": "u_t - v", "conditions": ""}, "an equation that can be checked"),
+        (GOOD | {"kind": "solution", "equation": "u_t - u_xx", "conditions": "u(0)=1"}, "a condition such as"),
+    ],
+)
+def test_a_broken_row_is_one_clear_line_before_any_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], row: dict[str, Any], what: str
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(f"{json.dumps(GOOD)}\n{json.dumps(row)}\n", encoding="utf-8")
+    assert main(["measure", "science", str(file), "--model", "nobody/nothing"]) == 2
+    said = capsys.readouterr().err
+    assert what in said and "line 2" in said and len(said.splitlines()) == 1
+
+
+def test_the_same_question_twice_and_settings_that_contradict_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(f"{json.dumps(GOOD)}\n" * 2, encoding="utf-8")
+    for more in ([str(file)], ["--domain", "alchemy"], ["--examples", "2"], ["--neighbours", "0"], ["--limit", "0"]):
+        assert main(["measure", "science", *more]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    monkeypatch.setitem(sys.modules, "rdkit", None)
+    assert main(["measure", "science"]) == 2
+    assert "pip install 'hansei[science]'" in capsys.readouterr().err
+    assert len(read_items(Path(science.__file__).parent / "science_tables" / "biology.csv")) == 114
