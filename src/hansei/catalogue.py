@@ -237,6 +237,7 @@ PAPERS: tuple[Paper, ...] = (
         "The final loss can be predicted from runs of a ten-thousandth of the compute, the pass rate "
         "from a thousandth; rule-based rewards steer refusals.",
         signals=("model feedback",),
+        run="hansei.measuring.scaling_paper:run",
     ),
     Paper(
         18,
@@ -278,6 +279,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2406.01506",
         "inside",
         "Categories are simplices in the space of unembeddings, and hierarchies are orthogonal directions there.",
+        run="hansei.inside.concept_paper:run",
     ),
     Paper(
         23,

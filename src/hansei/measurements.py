@@ -89,6 +89,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "hansei.measuring.science:run",
     ),
     Measurement(
+        "scaling",
+        "How loss and pass rate fall with compute over your runs, what more would give, and whether the law held.",
+        "hansei.measuring.scaling:run",
+    ),
+    Measurement(
         "rule-based-rewards",
         "Reinforcement that rewards refusing the harmful and answering the safe (paper 17), against refusals alone.",
         "hansei.safety.rule_based:run",
