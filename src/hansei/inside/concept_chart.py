@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LABELLED = 40
 """Concepts that a heat map can name."""
+TICKS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 WORDS = 60
 """Words of one set in a picture."""
 
@@ -120,18 +121,22 @@ def heldout(found: Study) -> Figure:
             values = np.stack([getattr(one, of) for one in measured])
             there = ~np.isnan(values).all(axis=0)
             means = np.nanmean(values[:, there], axis=0)
-            axis.scatter(sizes[there], means, s=14, color=colour, marker=mark, alpha=0.7, lw=0, label=name)
+            beside = sizes[there] * np.linspace(0.95, 1.05, there.sum())  # many concepts are of one size
+            axis.scatter(beside, means, s=14, color=colour, marker=mark, alpha=0.7, lw=0, label=name)
         for level in ideal:
             axis.axhline(level, color="black", lw=0.7, ls=":")
         axis.set_xscale("log")
+        ticks = [t for t in TICKS if sizes.min() / 1.2 <= t <= sizes.max() * 1.2]
+        axis.set_xticks(ticks, [str(t) for t in ticks])
+        axis.minorticks_off()
         axis.set_xlabel("words of the concept")
         axis.set_ylabel(label)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncol=2)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncol=2).set_frame_on(False)
     return figure
 
 
 def simplex(found: Study, concept: int) -> Figure:
-    """Left: a concept against the difference of two children. Right: the span of up to three or four children."""
+    """Left: a concept against the difference of two children. Right: the span of up to four children. One split."""
     from mpl_toolkits import mplot3d  # type: ignore[import-untyped]  # noqa: F401  (makes the projection known)
 
     children = sorted(children_of(found.tree)[concept], key=lambda k: -len(found.tree.members[k]))[:4]
@@ -151,7 +156,8 @@ def simplex(found: Study, concept: int) -> Figure:
     base = _axes(corners_kd[1:] - corners_kd[0])
     _flat(right, found, children, concept, base)
     right.set_title(f"the simplex of {names[concept]}", fontsize=9)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncol=6, fontsize=7)
+    legend = figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncol=6, fontsize=7)
+    legend.set_frame_on(False)
     return figure
 
 
@@ -163,18 +169,23 @@ def _axes(spanning_kd: Array) -> Array:
 
 
 def _flat(axis: Any, found: Study, children: list[int], concept: int, axes_kd: Array) -> None:
-    """Words of each child, words of the tree outside the concept, and the corners, in the plane or space given."""
+    """Held-out words of each child and of none of the concept, and the corners, in the plane or space given.
+
+    Words that a corner was estimated from lie by it for nonsense too, so they are not drawn.
+    """
     first = found.real[0]
     inside = set(found.tree.members[concept])
-    outside = [n for n in range(len(found.tree.tokens)) if n not in inside][:: max(1, len(found.tree.tokens) // WORDS)]
-    groups = [("other words", outside, COLOURS[4], ".")]
+    outside = [n for n in range(len(found.tree.tokens)) if n not in inside and first.out_N[n]]
+    groups = [("words of no such kind", outside, COLOURS[4], ".")] if outside else []
     groups += [
-        (found.tree.names[child], list(found.tree.members[child])[:WORDS], COLOURS[n], MARKS[n])
+        (found.tree.names[child], [n for n in found.tree.members[child] if first.out_N[n]], COLOURS[n], MARKS[n])
         for n, child in enumerate(children)
     ]
+    groups = [(name, places[:: max(1, len(places) // WORDS)], colour, mark) for name, places, colour, mark in groups]
     for name, places, colour, mark in groups:
         points = (found.vectors_Nd[places] @ axes_kd.T).T
-        axis.scatter(*points, s=9, color=colour, marker=mark, alpha=0.55, lw=0, label=name)
+        size = 9 if colour == COLOURS[4] else 22
+        axis.scatter(*points, s=size, color=colour, marker=mark, alpha=0.8, lw=0, label=name)
     for n, child in enumerate(children):
         corner = first.vectors_Kd[child] @ axes_kd.T
         axis.scatter(*corner[:, None], s=70, color=COLOURS[n], marker=MARKS[n], edgecolors="black", lw=1)

@@ -48,7 +48,7 @@ METRICS = {
     "heldout_auroc": "auroc_K",
     "random_token_auroc": "random_auroc_K",
 }
-NUMBERS = frozenset({*METRICS, "abs_cos", "null_abs_cos", "excess", "cos", "null_cos", "null_projection", "null_auroc"})
+NUMBERS = frozenset({*METRICS, "abs_cos", "null_abs_cos", "excess", "null_projection", "auroc_difference"})
 
 
 @dataclass(frozen=True)

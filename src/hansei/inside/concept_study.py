@@ -64,6 +64,8 @@ class Measured:
 
     vectors_Kd: Array
     """The vector of each concept, from its training tokens."""
+    out_N: NDArray[np.bool_]
+    """Which tokens were held out."""
     projection_K: Array
     """Mean of g(y) . v / |v|^2 over held-out tokens; 1 on training tokens by construction."""
     inside_K: Array
@@ -114,14 +116,14 @@ def angles_of(tree: Kept, seed: int = 0) -> dict[str, Angles]:
         "siblings": [(w, w, -1, z1, z0) for w, z1, z0 in twins],
         "pairs": [
             (w1, w1, w0, z1, z0)
-            for _, one, other in _drawn(twins, rng)
+            for _, one, other in _drawn(twins, rng, MOST)
             for w1, w0 in ((one, other), (other, one))
             for z0, z1 in _drawn(list(combinations(children[w1][:WIDEST], 2)), rng, FEW)
         ],
         "chain": [(w, w, top, z, w) for w, z in edges for top in tree.parents[w]],
         "unrelated": [(w, w, -1, z, w) for z, w in _unrelated(edges, above, rng)],
     }
-    return {kind: _angles(_drawn(rows, rng)) for kind, rows in found.items() if rows}
+    return {kind: _angles(_drawn(rows, rng, MOST)) for kind, rows in found.items() if rows}
 
 
 def _unrelated(
@@ -136,7 +138,7 @@ def _unrelated(
     return found
 
 
-def _drawn(rows: Sequence[Pair], rng: np.random.Generator, most: int = MOST) -> list[Pair]:
+def _drawn(rows: Sequence[Pair], rng: np.random.Generator, most: int) -> list[Pair]:
     if len(rows) <= most:
         return list(rows)
     return [rows[n] for n in sorted(rng.choice(len(rows), most, replace=False))]
@@ -195,6 +197,7 @@ def measure(
     held_KN = member_KN & out_N
     return Measured(
         vectors_Kd,
+        out_N,
         np.array([_mean(tree_NK[held_KN[k], k]) for k in range(len(tree.names))]),
         np.array([_mean(tree_NK[~member_KN[k], k]) for k in range(len(tree.names))]),
         np.array([auroc(tree_NK[held_KN[k], k], tree_NK[~member_KN[k], k]) for k in range(len(tree.names))]),
