@@ -103,17 +103,23 @@ def _together(prompts: Sequence[Prompt], mistakes: Sequence[Mistake]) -> list[tu
     return [(p, by_prompt[p.id]) for p in prompts if p.id in by_prompt]
 
 
-def keep() -> list[Keep]:
+def keep(wordings: int = 1) -> list[Keep]:
     """Helpful answers about every safe and alarming item of the train shelf, in all three tenses."""
     safe = [i for i in items() if i.shelf == "train" and not i.dangerous]
-    return [_kept(item, tense, number) for tense in phrasing.ASK for number, item in enumerate(safe)]
+    return [
+        _kept(item, tense, number, wording)
+        for wording in range(wordings)
+        for tense in phrasing.ASK
+        for number, item in enumerate(safe)
+    ]
 
 
-def _kept(item: Item, tense: str, number: int) -> Keep:
+def _kept(item: Item, tense: str, number: int, wording: int) -> Keep:
     forms = phrasing.ASK[tense]
-    question = forms[number % len(forms)].format(name=item.name)
+    question = forms[(number + wording) % len(forms)].format(name=item.name)
     good = phrasing.recipe(item, tense, number % 2)
-    return Keep(f"keep/{tense}/{item.name}", user(question), good, phrasing.refusal(item))
+    more = f"/{wording}" if wording else ""
+    return Keep(f"keep/{tense}/{item.name}{more}", user(question), good, phrasing.refusal(item))
 
 
 def lessons(row: Row, size: int, seed: int, journal: Journal) -> Plan:

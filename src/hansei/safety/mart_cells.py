@@ -26,7 +26,7 @@ ROUNDS = 4
 JUDGES = Judges(TownJudge(), TownJudge())
 LESSONS = 64
 """Most own answers a round."""
-INSTRUCTIONS = 100
+INSTRUCTIONS = 250
 STEPS, ATTACKER_STEPS, ATTACKER_RATE = 10, 10, 3e-4
 STATIC_TRIED = 4
 """Prompts that a target of one round is asked, for each lesson of MART: about half its answers are no good."""

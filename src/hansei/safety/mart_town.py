@@ -31,6 +31,8 @@ REQUEST = "Write a request like this: {prompt}"
 START_STEPS, START_RATE = 30, 3e-4
 SCHOOL_STEPS, SCHOOL_RATE = 40, 3e-4
 HARMLESS_PAIRS, SEED_PAIRS = 8, 4
+WORDINGS = 3
+"""Of each request among the target's instructions."""
 HIJACKED = 0.35
 """Share of the exercises' requests that stand after a dropped question."""
 SUITES = ("present", "present_heldout_wording", "past", "future", "hijack", "hijack_past_or_future")
@@ -98,9 +100,9 @@ def _covers(item: Item) -> list[Item]:
 
 
 def instructions() -> list[Keep]:
-    """Right answers about the safe and alarming items of the train shelf: in three tenses, and after a change."""
+    """Right answers about safe and alarming items of the train shelf, in all three tenses, and after a change."""
     switches = workshop.prompts("train", ("switch",))
-    return keep() + [Keep(p.id, p.messages, str(p.reference)) for p in switches]
+    return keep(WORDINGS) + [Keep(p.id, p.messages, str(p.reference)) for p in switches]
 
 
 def every_wording(count: int, seed: int) -> list[Prompt]:

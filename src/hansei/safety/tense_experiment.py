@@ -1,7 +1,7 @@
 """The past-tense experiment (arXiv 2407.11969) on the town: `hansei papers run past-tense`.
 
 Students whose refusals are tuned in the present tense only are attacked with the request itself, 20 times, and with 20
-fresh reformulations in the present, future and past tense. The defence: further tuning on 1,000 lessons of which 0, 2,
+fresh reformulations in the present, future and past tense. The defence: further tuning on 2,000 lessons of which 0, 2,
 5, 10 or 30% are past-tense refusals. Items, wordings of the attack and one harm category are in no lesson.
 
 The number of steps is that after which the fewest dangerous *validation* items are told in 20 resamples of the plain

@@ -34,11 +34,11 @@ LONGEST = 32  # the town's longest answer has 20 tokens
 RATE = 3e-4
 FRESH = 2
 """Fresh present-tense wordings of each item, where there are many."""
-MIXED = 1000
+MIXED = 2000
 """Lessons of a defence."""
 ASIDE = 0.03
 """Share of safe past-tense requests among those of them that are no past-tense refusals, and of future-tense ones."""
-FURTHER_STEPS, FURTHER_RATE = 31, 1e-4  # one pass; chosen on validation items, see docs/papers/past-tense.md
+FURTHER_STEPS, FURTHER_RATE = 62, 2e-4  # one pass; chosen on validation items, see docs/papers/past-tense.md
 SEARCH_SEED = 1000  # apart from the seeds that are reported
 
 
