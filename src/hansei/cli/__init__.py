@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "Compare two models, or two runs, on the same held-out prompts.",
     "papers": "List the papers, what they claim and what is built; `papers run NAME` runs an experiment.",
     "measure": "Measure a model, a benchmark or a text: `hansei measure --help` lists what can be measured.",
+    "inside": "Activations and sparse autoencoders of a model: collect, train, convert, evaluate.",
     "show": "Write a run as one HTML page that works offline, and print where it is.",
     "export": "Write a run's lessons for TRL, its answers for Inspect, or all its records as Parquet.",
     "town": "The embedded default: ask its model, look at its prompts, or train its base anew.",
