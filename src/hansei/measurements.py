@@ -94,6 +94,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "hansei.measuring.scaling:run",
     ),
     Measurement(
+        "suite",
+        "A model's abilities one by one, by a suite file that names what measures each; what nothing measures is said.",
+        "hansei.measuring.suite:run",
+    ),
+    Measurement(
         "rule-based-rewards",
         "Reinforcement that rewards refusing the harmful and answering the safe (paper 17), against refusals alone.",
         "hansei.safety.rule_based:run",
