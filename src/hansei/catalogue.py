@@ -246,6 +246,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2303.18223",
         "measuring",
         "A model's abilities form a taxonomy, basic and advanced, and each can be measured.",
+        run="hansei.measuring.suite:run",
     ),
     Paper(
         19,
@@ -263,6 +264,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2311.07361",
         "measuring",
         "Expert cases and benchmarks over five sciences show what a model can do there, and where it fails.",
+        run="hansei.measuring.science_paper:run",
     ),
     Paper(
         21,
@@ -271,6 +273,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2406.04093",
         "inside",
         "Sparse autoencoders that keep the k largest latents scale cleanly, with few dead latents.",
+        run="hansei.inside.sparse_paper:run",
     ),
     Paper(
         22,

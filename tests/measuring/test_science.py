@@ -13,7 +13,7 @@ import pytest
 
 from hansei.cli import main
 from hansei.core.records import Attempt, Chat, Sampling
-from hansei.measuring import science
+from hansei.measuring import science, science_paper
 from hansei.measuring.science_answers import Answer, prompts, read
 from hansei.measuring.science_baselines import baselines, neighbours, thing
 from hansei.measuring.science_chemistry import alike, canonical, composition, molecule, same_formula, tanimoto
@@ -341,6 +341,27 @@ def test_an_endpoint_s_errors_are_in_no_rate() -> None:
         failed = science.run(science.Settings(model="openai:bad-request", **more))
     assert (fine.errors, fine.unscored, failed.errors, failed.unscored) == (0, 6, 7, 0)  # "Fine" is no formula
     assert failed.rows[0]["accuracy"].n == 0 and failed.rows[0]["refusal_rate"].n == 0
+
+
+def test_planted_weaknesses_are_measured_as_what_they_are() -> None:
+    items = [item for item in shipped() if item.task in ("SMILES from name", "molecular weight")][::2]
+    ways = [(item, way) for item in items for way, _ in item.ways()]
+    known = baselines(items, 3)
+    made = {
+        name: science_paper.answerer_row(name, planted, [science_paper.answers(ways, writer, s) for s in (0, 1)], known)
+        for name, planted, writer in science_paper.answerers(items)
+    }
+    gap = made["knows 90% by name, 40% by string"]["name_less_string"]
+    assert gap.low < 0.5 < gap.high and gap.low > 0.1 and len(gap.per_seed) == 2
+    same = made["knows 90% by name, 90% by string"]
+    assert same["name_less_string"].low <= 0.0 <= same["name_less_string"].high and same["valid"].value == 1.0
+    assert made["drops a character of half of what it writes"]["valid"].value < 0.9
+    assert made["numbers off by a tenth"]["accuracy"].value < 0.75
+    refuses, silent = made["refuses half"], made["says nothing to a third"]
+    assert 0.3 < refuses["refusal_rate"].value < 0.7 and refuses["accuracy"].value == 1.0
+    assert 0.15 < silent["unreadable"].value < 0.5 and silent["refusal_rate"].value == 0.0
+    planned = science_paper.run(science_paper.Settings(dry_run=True))
+    assert "658 questions, 1120 answers" in planned.notes[0]
 
 
 GOOD = {"question": "How heavy is {x}?", "kind": "number", "name": "water", "answer": 18, "unit": "g/mol"}
