@@ -142,12 +142,16 @@ def simplex(found: Study, concept: int) -> Figure:
     children = sorted(children_of(found.tree)[concept], key=lambda k: -len(found.tree.members[k]))[:4]
     first, names = found.real[0], found.tree.names
     figure: Figure
-    figure, (left, right) = canvas(1, 2, width=9.4, height=4.4)
+    figure, axes = canvas(1, 2, width=9.4, height=4.4, squeeze=False)
+    left, right = axes[0]
     parent_d, difference_d = first.vectors_Kd[concept], first.vectors_Kd[children[0]] - first.vectors_Kd[children[1]]
     _flat(left, found, [*children[:2]], concept, _axes(np.stack([parent_d, difference_d])))
     left.set_xlabel(f"along {names[concept]}")
     left.set_ylabel(f"{names[children[0]]} - {names[children[1]]}")
     corners_kd = first.vectors_Kd[children]
+    if len(children) == 2:  # a binary concept is a line, which the left picture shows
+        right.remove()
+        return _with_legend(figure, left)
     if len(children) > 3:
         place = right.get_subplotspec()
         right.remove()
@@ -156,7 +160,11 @@ def simplex(found: Study, concept: int) -> Figure:
     base = _axes(corners_kd[1:] - corners_kd[0])
     _flat(right, found, children, concept, base)
     right.set_title(f"the simplex of {names[concept]}", fontsize=9)
-    legend = figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncol=6, fontsize=7)
+    return _with_legend(figure, right)
+
+
+def _with_legend(figure: Figure, axis: Any) -> Figure:
+    legend = figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncol=6, fontsize=7)
     legend.set_frame_on(False)
     return figure
 

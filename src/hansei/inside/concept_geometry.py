@@ -259,8 +259,8 @@ def angle_rows(found: Study) -> list[dict[str, Any]]:
                 "abs_cos": two_way_bootstrap(np.abs(real), of),
                 "null_abs_cos": two_way_bootstrap(np.abs(null), of),
                 "excess": paired_two_way_bootstrap(np.abs(null), np.abs(real), of),
-                "cos": round(float(np.nanmean(real)), 3),
-                "null_cos": round(float(np.nanmean(null)), 3),
+                "cos": round(float(np.nanmean(real)), 3) + 0.0,
+                "null_cos": round(float(np.nanmean(null)), 3) + 0.0,  # no minus before a nought
             }
         )
     return rows
