@@ -89,8 +89,13 @@ def _points(axis: Any, compute_R: Array, y_R: Array, held_R: NDArray[np.bool_]) 
 
 
 def _logarithmic(axis: Any, x: str, y: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel(x)
     axis.set_ylabel(y)
 
@@ -98,4 +103,5 @@ def _logarithmic(axis: Any, x: str, y: str) -> None:
 def _legend(figure: Figure, axis: Any) -> None:
     handles, labels = axis.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    figure.legend(list(once.values()), list(once), loc="outside lower center", ncol=4)
+    across = 4 if figure.get_figwidth() > 6 else 2
+    figure.legend(list(once.values()), list(once), loc="outside lower center", ncol=across, frameon=False, fontsize=8)

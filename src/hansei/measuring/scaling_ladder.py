@@ -22,15 +22,17 @@ from hansei.town.ledger import LINE, PREDICTED, WORDS, Ledger
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
-SMALLEST = 4e9
+SMALLEST = 1.6e9
 """Compute of the smallest model."""
-NARROWEST = 12
+NARROWEST = 8
 """Its width."""
 LAYERS = HEADS = 2
 PARAMETERS_BY_COMPUTE = 0.42
 """N grows as C^0.42, and so D as C^0.58."""
 BATCH_BY_COMPUTE = 0.3
-"""Lines a step grow as C^0.3 from 32, so that small models get enough steps and large ones no more than they need."""
+"""Lines a step grow as C^0.3 from FEWEST, so that small models get enough steps and large ones not too many."""
+FEWEST = 24
+"""Lines a step of the smallest model."""
 RATE = 0.3
 """The peak of the learning rate is RATE / width."""
 BUCKETS = (10, 100, 1000)
@@ -56,7 +58,7 @@ class Rung:
     def batch(self) -> int:
         """Lines a step."""
         growth: float = (self.compute / SMALLEST) ** BATCH_BY_COMPUTE
-        return round(32 * growth)
+        return round(FEWEST * growth)
 
     @property
     def steps(self) -> int:
@@ -94,8 +96,9 @@ def train_rung(rung: Rung) -> dict[str, Any]:
         block=LINE,  # a line a block: nothing to pack, and nothing to pad
         learning_rate=RATE / rung.width,
         warmup=max(1, rung.steps // 10),
-        weight_decay=0.0,  # no line is read often enough to be learnt by heart and nothing else
+        weight_decay=0.0,  # the stream is endless: there is nothing to overfit
         seed=rung.seed,
+        bf16=False,  # at these widths it gains nothing
     )
     pretrain(model, ledger.stream(rung.seed), settings, 0, lambda step, loss: None)
     return {

@@ -52,7 +52,7 @@ class Settings:
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
-    """Two seeds and ladders of one decade, in about 2 minutes; for looking, not for quoting."""
+    """Two seeds and ladders of one decade, in about a minute; for looking, not for quoting."""
     dry_run: bool = False
     """Print what would be trained and how long it would take, and stop."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ class PretrainSettings:
     """On matrices only."""
     seed: int = 0
     """Seed of weights and text."""
+    bf16: bool = True
+    """Whether products are made in bf16 where that is worth it; in float32 results do not depend on the processor."""
 
 
 def pack(documents: Iterator[list[int]], block: int, pad: int) -> Iterator[tuple[list[int], list[int]]]:
@@ -100,7 +103,7 @@ def pretrain(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, settings)
         ids_BT, numbers_BT = _batch(blocks, settings.batch)
-        with autocast(model.device):
+        with autocast(model.device) if settings.bf16 else nullcontext():
             loss = _loss(model, ids_BT, numbers_BT)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
