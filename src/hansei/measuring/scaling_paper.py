@@ -47,7 +47,7 @@ class Settings:
     """Seeds, each with a ledger, a ladder and a largest model of its own."""
     decades: float = 2.0
     """Decades of compute of the ladder that is fitted; the largest model lies one further."""
-    rungs: int = 11
+    rungs: int = 7
     """Models of a ladder."""
     workers: int = 2
     """Processes, one thread each."""
