@@ -75,7 +75,7 @@ def fires(patterns: Sequence[Pattern], text: Ids) -> NDArray[np.bool_]:
 def precision_recall(
     patterns: Sequence[Pattern], texts: Sequence[Ids], fired: Sequence[NDArray[np.bool_]]
 ) -> tuple[float | None, float | None]:
-    """Of the tokens that the patterns name the share that fires, and of those that fire the share named; None for 0/0."""
+    """Of the tokens that the patterns name the share that fires, of those that fire the share named; None for 0/0."""
     said = np.concatenate([fires(patterns, text) for text in texts])
     true = np.concatenate(list(fired))
     both = int((said & true).sum())

@@ -79,7 +79,7 @@ def evaluate(settings: QualitySettings) -> Result:
         rows=[row],
         numbers=frozenset({"loss", "loss_added", "loss_added_without", "kl"}),
         notes=(
-            f"{len(texts)} contexts; dead: never among the active in {fit.tokens:,} tokens; loss and KL in nats a token",
+            f"{len(texts)} contexts; dead: never active in {fit.tokens:,} tokens; loss and KL in nats a token",
             f"patterns and ablations: of {len(drawn)} latents that fire; ablation sparsity: share of the logits of the "
             f"next {AFTER} tokens that an ablation moves",
         ),

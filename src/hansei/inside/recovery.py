@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from hansei.inside.sparse_autoencoder import Code, SparseAutoencoder, weighted_rows
 
+APART = 1_000_003
+"""Added to the seed: an autoencoder of the same seed must not draw these very directions for its start."""
 FOUND = 0.9
 """Cosine above which a direction counts as found."""
 
@@ -26,20 +28,20 @@ class World:
     """Of the directions and of the rows."""
     directions: int = 2000
     """How many there are."""
-    width: int = 256
+    width: int = 128
     """Of a row."""
-    active: int = 16
+    active: int = 8
     """Directions in a row."""
 
     def dictionary(self) -> Tensor:
         """The directions, unit rows."""
-        draw = torch.Generator().manual_seed(self.seed)
+        draw = torch.Generator().manual_seed(APART + self.seed)
         return F.normalize(torch.randn(self.directions, self.width, generator=draw), dim=1)
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Endless fresh rows."""
         dictionary_LD = self.dictionary()
-        draw = torch.Generator().manual_seed(self.seed + 1)
+        draw = torch.Generator().manual_seed(2 * APART + self.seed)
         while True:
             places_BK = torch.randint(self.directions, (size, self.active), generator=draw)
             weights_BK = 1 + torch.empty(size, self.active).exponential_(2.0, generator=draw)

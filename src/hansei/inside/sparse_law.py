@@ -7,12 +7,14 @@ L(C)    = a + b C^c                    the least loss reached with compute C, ov
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Curve = Callable[[Array], Array]
 
 
 class Law(NamedTuple):
@@ -70,17 +72,25 @@ def fit_power(x: Array, loss: Array, *, draws: int = 200, seed: int = 0) -> Law:
     return _with_intervals(POWER, np.log(loss), fitted, starts, lambda p: np.log(power(p, x)), draws, rng)
 
 
-def _least(residual, starts, bounds=(-np.inf, np.inf)):  # type: ignore[no-untyped-def]
+def _least(residual: Curve, starts: list[Array], bounds: tuple[Any, Any] = (-np.inf, np.inf)) -> Array:
     """The parameters with the least sum of squares, over several starts."""
     from scipy.optimize import least_squares
 
     low, high = np.asarray(bounds[0]), np.asarray(bounds[1])
     begun = [np.clip(start, low + 1e-13, np.where(np.isinf(high), high, high - 1e-13)) for start in starts]
     runs = [least_squares(residual, start, bounds=bounds, x_scale="jac", max_nfev=2000) for start in begun]
-    return min(runs, key=lambda run: run.cost).x
+    return np.asarray(min(runs, key=lambda run: float(run.cost)).x)
 
 
-def _with_intervals(names, target, fitted, starts, predicted, draws, rng):  # type: ignore[no-untyped-def]
+def _with_intervals(
+    names: tuple[str, ...],
+    target: Array,
+    fitted: Callable[[Array, list[Array]], Array],
+    starts: list[Array],
+    predicted: Curve,
+    draws: int,
+    rng: np.random.Generator,
+) -> Law:
     """The fit, and percentiles of fits to its own values with resampled residuals, each from where the fit ended."""
     values = fitted(target, starts)
     residual = (target - predicted(values)) * np.sqrt(len(target) / max(1, len(target) - len(names)))
