@@ -38,7 +38,7 @@ def experiment(runs: Sequence[Run], forecasts: Sequence[Run], measured: Sequence
                 place, value, yerr=[[value - low], [high - value]], fmt="_", ms=7, color=COLOURS[1], lw=1.2,
                 label="predicted before training, 95%",
             )  # fmt: skip
-            axis.plot(place, m[key], "D", ms=4, color=COLOURS[2], label="then measured")
+            axis.plot(1.05 * place, m[key], "D", ms=3.5, color=COLOURS[2], label="then measured")
         _logarithmic(axis, "compute 6 N D, FLOP", label)
     _legend(figure, axes[0])
     return figure

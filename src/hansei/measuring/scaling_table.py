@@ -94,8 +94,8 @@ def errors(forecasts: Sequence[Run], measured: Sequence[Run]) -> list[dict[str, 
 
 def held_out(forecast: Run, measured: Run) -> dict[str, Any]:
     """One seed's largest model."""
-    predicted = _figure(forecast["reducible"], 1, lambda x: MILLI * x)
-    passes = _figure(forecast["neglog_pass"], 1, lambda x: float(np.exp(-x)))
+    predicted = _figure(forecast["reducible"], forecast["runs"], lambda x: MILLI * x)
+    passes = _figure(forecast["neglog_pass"], forecast["runs"], lambda x: float(np.exp(-x)))
     return {
         "row": f"seed {forecast['seed']}",
         "predicted_reducible": predicted,
@@ -128,7 +128,7 @@ def ladder(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def buckets(forecasts: Sequence[Run], measured: Sequence[Run]) -> list[dict[str, Any]]:
-    """Pass rates by how often a person is written of: where one power law over all of a bucket holds, and where not."""
+    """-E[log pass rate] by how often a person is written of: where a power law holds for a bucket, and where not."""
     edges = [0, *BUCKETS]
     rows = []
     for n, low in enumerate(edges):
@@ -137,8 +137,8 @@ def buckets(forecasts: Sequence[Run], measured: Sequence[Run]) -> list[dict[str,
         rows.append(
             {
                 "row": f"people of rank {low + 1:,} {high}",
-                "predicted_pass_rate": _mean([float(np.exp(-f[key][0])) for f in forecasts]),
-                "pass_rate": _mean([float(np.exp(-m["buckets"][n])) for m in measured]),
+                "predicted": _mean([f[key][0] for f in forecasts]),
+                "measured": _mean([m["buckets"][n] for m in measured]),
                 "inside_interval": rate(
                     [f[key][1] <= m["buckets"][n] <= f[key][2] for f, m in zip(forecasts, measured, strict=True)]
                 ),
@@ -152,8 +152,8 @@ def law_rows(forecasts: Sequence[Run], measured: Sequence[Run]) -> list[dict[str
     return [
         {
             "row": f"seed {f['seed']}",
-            "exponent": Figure(f["exponent"], None, None, 1),
-            "floor_fitted": _figure(f["fitted_floor"], 1, float),
+            "exponent": Figure(f["exponent"], None, None, f["runs"]),
+            "floor_fitted": _figure(f["fitted_floor"], f["runs"], float),
             "entropy": m["loss"] - m["reducible"],
         }
         for f, m in zip(forecasts, measured, strict=True)
