@@ -147,7 +147,7 @@ def _passes(passes: Passes, settings: Settings, found: Found) -> None:
     law = _report("pass rate", passes.compute, -passes.log_rate.mean(axis=0), fitted, settings, found)
     p = law.parameters()
     value, low, high = (-x for x in ends(p["b"]))
-    said = f"-E[log pass rate] = {p['a'].value:.4g} C^-{value:.4f}"
+    said = f"-E[log pass rate] = {p['a'].value:.4g} C^{-value:.4f}"
     found.rows.append(
         {"row": "pass rate by compute", "law": said, "a": p["a"], "k": Figure(value, high, low, p["b"].n)}
     )

@@ -2,9 +2,11 @@
 
 Legend: R runs, P problems, S bootstrap samples, K computes asked for.
 
-A resample keeps the computes. Of the loss, each run's log residual is drawn anew from all of them (scaled by
-sqrt(R / (R - fitted parameters))) and the law is fitted again; of the pass rate, problems are drawn anew as well, as
-GPT-4's report has 23 of them. An interval for a compute is that of *one further run* there, with a residual of its own.
+A resample keeps the computes: each run's logarithm gets a new normal error and the law is fitted again; of pass rates
+problems are drawn anew as well, as GPT-4's report has 23 of them. The size of the error is known only from residuals
+with R less the fitted parameters as degrees of freedom; so it is drawn too, from its chi square law. An interval is that
+of *one further run*, with an error of its own: where the law is a straight line in the logarithms this is Student's, and
+few runs give wide intervals.
 """
 
 from __future__ import annotations
@@ -32,8 +34,10 @@ class Law:
     """The fit to the runs: one row."""
     drawn: Powers
     """The fits to the resamples: S rows."""
-    residual_R: Array
-    """Log residuals of y - `base`, centred and scaled for the parameters that were fitted."""
+    error_S: Array
+    """Standard deviation of log(y - `base`) about the law, one draw for each resample."""
+    runs: int
+    """R."""
     base: float
     """The known floor; 0 where the floor was fitted, or there is none."""
     seed: int
@@ -44,15 +48,15 @@ class Law:
 
     def draws(self, compute: float) -> Array:
         """S values that a further run may have."""
-        rng = np.random.default_rng((self.seed, int(np.log(compute) * 1e6)))
-        noise_S = rng.choice(self.residual_R, len(self.drawn.a))
+        rng = np.random.default_rng((self.seed, 1))  # the same for every compute, so that a band is smooth
+        noise_S = self.error_S * rng.standard_normal(len(self.error_S))
         values_S: Array = (self.drawn.at(np.array([compute]))[:, 0] - self.base) * np.exp(noise_S) + self.base
         return values_S
 
     def figure(self, value: float, drawn_S: Array) -> Figure:
         """A value with the 95% interval of its resamples; n is the number of runs."""
         low, high = np.quantile(drawn_S, LEVELS)
-        return Figure(value, float(low), float(high), len(self.residual_R))
+        return Figure(value, float(low), float(high), self.runs)
 
     def parameters(self) -> dict[str, Figure]:
         """a, b and c with their intervals."""
@@ -71,10 +75,11 @@ def fit_loss(compute_R: Array, loss_R: Array, floor: float | None = None, *, dra
     base = floor or 0.0
     best = _fit(compute_R, loss_R[None, :], floor)
     fitted_R = best.at(compute_R)[0]
-    residual_R = _scaled(np.log((loss_R - base) / (fitted_R - base)), 3 if floor is None else 2)
     rng = np.random.default_rng(seed)
-    noise_SR = rng.choice(residual_R, (draws, len(loss_R)))
-    return Law(best, _fit(compute_R, base + (fitted_R - base) * np.exp(noise_SR), floor), residual_R, base, seed)
+    error_S = errors(np.log((loss_R - base) / (fitted_R - base)), 3 if floor is None else 2, draws, rng)
+    noise_SR = error_S[:, None] * rng.standard_normal((draws, len(loss_R)))
+    drawn = _fit(compute_R, base + (fitted_R - base) * np.exp(noise_SR), floor)
+    return Law(best, drawn, error_S, len(loss_R), base, seed)
 
 
 def fit_passes(compute_R: Array, log_rate_PR: Array, *, draws: int = 1000, seed: int = 0) -> Law:
@@ -87,16 +92,16 @@ def fit_passes(compute_R: Array, log_rate_PR: Array, *, draws: int = 1000, seed:
     if not np.all(mean_R > 0):
         raise BadInput("a run solves every problem every time: no power law tells when that is; leave such runs out")
     best = _line(compute_R, mean_R[None, :], 0.0)
-    residual_R = _scaled(np.log(mean_R / best.at(compute_R)[0]), 2)
     rng = np.random.default_rng(seed)
+    error_S = errors(np.log(mean_R / best.at(compute_R)[0]), 2, draws, rng)
     problems = len(log_rate_PR)
     times_SP = rng.multinomial(problems, np.full(problems, 1 / problems), draws)
     # A resample of problems that a run solves every time has no logarithm; it counts as a thousandth of the smallest.
     mean_SR = np.maximum(-(times_SP @ log_rate_PR) / problems, mean_R.min() * 1e-3)
-    noise_SR = rng.choice(residual_R, (draws, len(mean_R)))
+    noise_SR = error_S[:, None] * rng.standard_normal((draws, len(mean_R)))
     if problems == 1:
         mean_SR = np.broadcast_to(best.at(compute_R), (draws, len(mean_R)))
-    return Law(best, _line(compute_R, mean_SR * np.exp(noise_SR), 0.0), residual_R, 0.0, seed)
+    return Law(best, _line(compute_R, mean_SR * np.exp(noise_SR), 0.0), error_S, len(mean_R), 0.0, seed)
 
 
 def _fit(compute_R: Array, loss_SR: Array, floor: float | None) -> Powers:
@@ -112,10 +117,13 @@ def _line(compute_R: Array, y_SR: Array, floor: float) -> Powers:
     return Powers(a_S, -k_S, np.full(len(a_S), floor))
 
 
-def _scaled(residual_R: Array, fitted: int) -> Array:
-    """Residuals as large as the errors are: those of a fit are smaller, as it bends towards them."""
-    runs = len(residual_R)
-    return np.asarray((residual_R - residual_R.mean()) * np.sqrt(runs / max(1, runs - fitted)))
+def errors(residual_R: Array, fitted: int, draws: int, rng: np.random.Generator) -> Array:
+    """S draws of the standard deviation of errors, from the residuals of a fit with so many parameters.
+
+    There are more residuals than parameters: `check_spread` sees to that.
+    """
+    free = len(residual_R) - fitted
+    return np.asarray(np.sqrt((residual_R**2).sum() / rng.chisquare(free, draws)))
 
 
 def check_spread(compute: Sequence[float] | NDArray[np.float64], fewest: int, what: str) -> None:

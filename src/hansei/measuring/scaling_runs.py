@@ -124,6 +124,8 @@ def _table(
         raise BadInput(f"{path}: {found}: more attempts, easier problems or larger runs are needed for a logarithm")
     rate_PR = rate_PR[solved_P]
     open_R = (rate_PR < 1).any(axis=0)
+    if not open_R.any():
+        raise BadInput(f"{path}: every run solves every problem every time: harder problems or smaller runs are needed")
     return Passes(
         np.array([computes[run] for run in order])[open_R],
         np.log(rate_PR[:, open_R]),

@@ -13,7 +13,7 @@ import numpy as np
 from hansei.core.errors import BadInput
 from hansei.core.records import Figure
 from hansei.measuring.scaling_fit import Array, Surface, fit_surface, minimise
-from hansei.measuring.scaling_laws import LEVELS
+from hansei.measuring.scaling_laws import LEVELS, errors
 
 FEWEST = 8
 """Runs; five parameters are fitted."""
@@ -27,24 +27,26 @@ class SurfaceLaw:
 
     best: Surface
     drawn: tuple[Surface, ...]
-    residual_R: Array
-    """Log residuals, centred and scaled for the five parameters."""
+    error_S: Array
+    """Standard deviation of the log loss about the surface, one draw for each resample."""
+    runs: int
+    """R."""
     seed: int
 
     def at(self, n: float, d: float) -> Figure:
         """The loss of one further run with n parameters and d tokens, with its interval."""
-        rng = np.random.default_rng((self.seed, int(np.log(n) * 1e6), int(np.log(d) * 1e6)))
+        rng = np.random.default_rng((self.seed, 1))
         where = np.array([n]), np.array([d])
         drawn_S = np.array([surface.at(*where)[0] for surface in self.drawn])
-        low, high = np.quantile(drawn_S * np.exp(rng.choice(self.residual_R, len(drawn_S))), LEVELS)
-        return Figure(float(self.best.at(*where)[0]), float(low), float(high), len(self.residual_R))
+        low, high = np.quantile(drawn_S * np.exp(self.error_S * rng.standard_normal(len(drawn_S))), LEVELS)
+        return Figure(float(self.best.at(*where)[0]), float(low), float(high), self.runs)
 
     def parameters(self) -> dict[str, Figure]:
         """E, A, B, alpha, beta with their intervals."""
         found = {}
         for name in ("E", "A", "B", "alpha", "beta"):
             low, high = np.quantile([getattr(surface, name) for surface in self.drawn], LEVELS)
-            found[name] = Figure(getattr(self.best, name), float(low), float(high), len(self.residual_R))
+            found[name] = Figure(getattr(self.best, name), float(low), float(high), self.runs)
         return found
 
 
@@ -61,6 +63,11 @@ def fit(n_R: Array, d_R: Array, loss_R: Array, *, draws: int, seed: int, what: s
             "of other shapes, or use --form power"
         )
     best = fit_surface(n_R, d_R, loss_R)
+    if not (best.alpha > 0 and best.beta > 0 and best.A > 0 and best.B > 0):
+        raise BadInput(
+            f"{what}: a loss that falls with params and with tokens was expected, found alpha {best.alpha:.3g}, beta "
+            f"{best.beta:.3g}: check the columns, or add runs of other shapes"
+        )
     rng = np.random.default_rng(seed)
     runs = len(n_R)
     weight_SR = rng.multinomial(runs, np.full(runs, 1 / runs), draws).astype(float)
@@ -72,5 +79,4 @@ def fit(n_R: Array, d_R: Array, loss_R: Array, *, draws: int, seed: int, what: s
         for (a, b, e, alpha, beta), cost in zip(found_SP, cost_S, strict=True)
     )
     residual_R = np.log(loss_R / best.at(n_R, d_R))
-    scaled_R = (residual_R - residual_R.mean()) * np.sqrt(runs / (runs - 5))
-    return SurfaceLaw(best, drawn, scaled_R, seed)
+    return SurfaceLaw(best, drawn, errors(residual_R, 5, draws, rng), runs, seed)
