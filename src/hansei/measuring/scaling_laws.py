@@ -4,9 +4,9 @@ Legend: R runs, P problems, S bootstrap samples, K computes asked for.
 
 A resample keeps the computes: each run's logarithm gets a new normal error and the law is fitted again; of pass rates
 problems are drawn anew as well, as GPT-4's report has 23 of them. The size of the error is known only from residuals
-with R less the fitted parameters as degrees of freedom; so it is drawn too, from its chi square law. An interval is that
-of *one further run*, with an error of its own: where the law is a straight line in the logarithms this is Student's, and
-few runs give wide intervals.
+with R less the fitted parameters as degrees of freedom; so it is drawn too, from its chi square law. An interval is
+that of *one further run*, with an error of its own: where the law is a straight line in the logarithms this is
+Student's, and few runs give wide intervals.
 """
 
 from __future__ import annotations
