@@ -25,7 +25,7 @@ from hansei.inside.recovery import World, found_share
 from hansei.inside.sparse_settings import TrainSettings
 from hansei.inside.sparse_training import train_on
 
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (1e-3, 3e-3, 6e-3)
 DECAY = 0.2
 SEARCH_SEED = 1000
 
@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--latents", type=int, default=2000)
     parser.add_argument("--k", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--with", dest="others", action="append", default=[], help="folder with sae-lens")

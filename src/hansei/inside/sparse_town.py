@@ -69,8 +69,8 @@ class Size:
         )
 
 
-RATE = 0.1
-"""Learning rate times the root of the number of latents: four times the default, as the trainings are short."""
+RATE, RECOVERY_RATE = 0.2, 0.27
+"""Learning rate times the root of the number of latents: eight and ten times the default, as trainings are short."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def recovered(task: RecoveryTask, world: World) -> Training:
         task.k,
         task.steps,
         task.batch,
-        learning_rate=RATE / task.latents**0.5,
+        learning_rate=RECOVERY_RATE / task.latents**0.5,
         dead_tokens=task.steps * task.batch // 12,
         seed=task.seed,
     )
