@@ -154,7 +154,7 @@ def whole_study(d: int, tree: Kept, vocabulary: Vocabulary, seeds: int) -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--width", type=int, default=2048)
-    parser.add_argument("--words", type=int, nargs="+", default=[60, 300])
+    parser.add_argument("--words", type=int, nargs="*", default=[60, 300], help="none for the study alone")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--concepts", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 5], help="held-out splits of the study")
