@@ -259,11 +259,16 @@ def angle_rows(found: Study) -> list[dict[str, Any]]:
                 "abs_cos": two_way_bootstrap(np.abs(real), of),
                 "null_abs_cos": two_way_bootstrap(np.abs(null), of),
                 "excess": paired_two_way_bootstrap(np.abs(null), np.abs(real), of),
-                "cos": round(float(np.nanmean(real)), 3) + 0.0,
-                "null_cos": round(float(np.nanmean(null)), 3) + 0.0,  # no minus before a nought
+                "cos": _mean(real),
+                "null_cos": _mean(null),
             }
         )
     return rows
+
+
+def _mean(values: Array) -> float | None:
+    """The mean of the cosines, without a minus before a nought; None where a flat tree has no such pair."""
+    return None if np.isnan(values).all() else round(float(np.nanmean(values)), 3) + 0.0
 
 
 def category_rows(found: Study) -> list[dict[str, Any]]:

@@ -134,6 +134,11 @@ def look(settings: Settings, texts: Sequence[Text]) -> dict[str, Finder]:
         f"{settings.n} {WORDS}": WordFinder(plain, settings.n),
         f"{settings.letters} {LETTERS}": CharFinder(plain, settings.letters, settings.probes, settings.seed),
     }
+    if all(finder.share(i) is None for finder in finders.values() for i in range(len(texts))):
+        raise BadInput(
+            f"{settings.test}: a text of {settings.n} words or {settings.letters} letters at least was expected, found "
+            "none: name the columns of the text with --columns, or lower --n and --letters"
+        )
     with counting("read training set (bytes)") as advance:
         for file in files_of(settings.training):
             for block in blocks(file):

@@ -94,6 +94,8 @@ def _judged(row: Row, settings: Settings) -> Judged:
             raise BadInput(
                 f"{row.where}: a column {column!r} was expected, found {there}: name the columns with options"
             )
+    if row.values[settings.request_column] in (None, ""):
+        raise BadInput(f"{row.where}: a request was expected in {settings.request_column!r}, found none: fill it in")
     return Judged(
         tuple(plain(row.values[column]) for column in settings.by),
         tuple(_truth(row, column) for column in settings.judges),
