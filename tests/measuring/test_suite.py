@@ -88,7 +88,14 @@ def test_a_broken_suite_is_one_clear_line(
 
 def test_settings_that_name_nothing_are_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     taken = write(tmp_path / "taken.toml", "")
-    for more in (["nowhere.toml"], ["--data", "nowhere"], ["--only", "x"], ["--limit", "0"], ["--save", taken]):
+    for more in (
+        ["nowhere.toml"],
+        ["--data", "nowhere"],
+        ["--only", "x"],
+        ["--limit", "0"],
+        ["--save", taken],
+        ["--model", "no/such/model"],
+    ):
         assert main(["measure", "suite", *more]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
     mine = tmp_path / "mine.toml"

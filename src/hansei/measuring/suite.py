@@ -25,7 +25,7 @@ from hansei.core.files import check_writable, write_atomic
 from hansei.core.progress import progress
 from hansei.core.result import Result
 from hansei.core.statistics import NOTHING
-from hansei.measuring.suite_entries import Found, measure
+from hansei.measuring.suite_entries import Found, identity, measure
 from hansei.measuring.suite_file import SHIPPED, SHIPPED_NAME, Entry, Suite, needs, read_suite
 
 POSITIONAL = ("file",)
@@ -79,8 +79,9 @@ def run(settings: Settings) -> Result:
     }
     if settings.dry_run:
         return Result(name="suite", settings=asdict(settings), rows=[], notes=_plan(entries, places))
+    who = identity(settings.model)
     with _folder(settings.out) as folder:
-        found = {entry.name: measure(entry, places, folder) for entry in progress(entries, "suite")}
+        found = {entry.name: measure(entry, places, folder, who) for entry in progress(entries, "suite")}
     result = Result(
         name="suite",
         settings=asdict(settings),

@@ -14,6 +14,9 @@ from hansei.core.files import write_atomic
 from hansei.core.keys import content_key
 from hansei.core.records import Figure
 from hansei.measuring.suite_file import Entry, filled, needs
+from hansei.models.load import ENDPOINT, town_path
+from hansei.models.weights import Place, find, fingerprint
+from hansei.town.districts import district_of
 
 VERSION = "1"
 """Changes when what is kept of an entry does."""
@@ -39,8 +42,22 @@ class Found:
     """Whether it was read back from an earlier run."""
 
 
-def measure(entry: Entry, places: Mapping[str, str | None], folder: Path) -> Found:
-    """The figures of an entry: read back where they are there already, measured where not."""
+def place_of(model: str) -> Place:
+    """The files of a local model or of a district of the town. Raises BadInput where they are not on this machine."""
+    home = district_of(model)
+    return find(model if home is None else town_path(home), download=False)
+
+
+def identity(model: str | None) -> str:
+    """What tells the model from every other: the hash of its files; an endpoint has its name and address only."""
+    return "" if model is None or model.startswith(ENDPOINT) else fingerprint(place_of(model))
+
+
+def measure(entry: Entry, places: Mapping[str, str | None], folder: Path, who: str) -> Found:
+    """The figures of an entry: read back where they are there already, measured where not.
+
+    `who` is the model's `identity`.
+    """
     missing = sorted(needs(entry) & {place for place in REQUIRED if not places.get(place)})
     if not missing and entry.measure is None and not places.get("model"):
         missing = ["model"]
@@ -48,7 +65,7 @@ def measure(entry: Entry, places: Mapping[str, str | None], folder: Path) -> Fou
         return Found("not measured", f"needs {' and '.join(REQUIRED[place] for place in missing)}")
     settings = filled(entry.settings, places)
     home = folder / entry.slug
-    key = content_key("suite entry", VERSION, entry.measure, settings, _stamps(settings), places)
+    key = content_key("suite entry", VERSION, entry.measure, settings, _stamps(settings), places, who)
     kept = _kept(home / KEPT, key)
     again = kept is not None
     if kept is None:
@@ -98,7 +115,7 @@ def _kept(path: Path, key: str) -> dict[str, Any] | None:
 
 
 def _stamps(value: Any) -> list[tuple[str, int, int]]:
-    """Size and time of every file that settings name, and of every file in a folder that they name (a model's)."""
+    """Size and time of every file that settings name, and of every file in a folder that they name."""
     found = []
     for text in _strings(value):
         path = Path(text)

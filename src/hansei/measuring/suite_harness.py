@@ -24,9 +24,9 @@ from hansei.core.errors import BadInput
 from hansei.core.records import Figure, Sampling, user
 from hansei.core.result import Result
 from hansei.core.statistics import NOTHING, bootstrap, rate
-from hansei.models.load import ENDPOINT, load, town_path
+from hansei.measuring.suite_entries import place_of
+from hansei.models.load import ENDPOINT, load
 from hansei.models.protocol import Model
-from hansei.town.districts import district_of
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "LOGLEVEL": "ERROR"}
 BUILDERS = ("json", "csv", "text", "parquet")
@@ -116,10 +116,8 @@ def _harness() -> Any:
 def _local(model: str) -> dict[str, Any]:
     """Arguments of the harness's own Hugging Face model."""
     from hansei.models.loading import choose_device, choose_dtype
-    from hansei.models.weights import find
 
-    home = district_of(model)
-    place = find(model if home is None else town_path(home), download=False)
+    place = place_of(model)
     device = choose_device("auto")  # the harness's own default is CUDA, also where there is none
     args: dict[str, Any] = {
         "pretrained": str(place.base),
