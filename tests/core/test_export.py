@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pyarrow as pa
@@ -7,7 +8,7 @@ import pytest
 
 from hansei.core.export import to_parquet, to_trl
 from hansei.core.journal import Journal
-from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Verdict, user
+from hansei.core.records import Attempt, Exchange, Lesson, Prompt, Sampling, Verdict, user
 
 LESSONS = [
     Lesson("l1", user("How?"), completion="No. \u2028 Grüße"),
@@ -71,14 +72,16 @@ def test_each_kind_of_record_is_a_parquet_table(tmp_path):
         Prompt("p1", user("a", "b", "c"), tags={"x": "1"}, truth={"n": [1, None]}),
         Prompt("p2", user("d"), tags={"y": "2"}, expected="refuse"),
     ]
-    attempt = Attempt("a1", "p1", "m", "plain", Sampling(), 0, prompts[0].messages, "text", "stop", 3, 4)
+    steps = (Exchange("notes", user("a"), "<a>", "n", Sampling()), Exchange("filter", (), "", "f"))
+    plain = Attempt("a1", "p1", "m", "plain", Sampling(), 0, prompts[0].messages, "text", "stop", 3, 4)
+    several = dataclasses.replace(plain, id="a2", trace=steps)
     verdicts = [Verdict("a1", "j", "1", "pass", score=s) for s in (None, 0.5)]
     mixed = [{"value": 1, "same": None, "many": []}, {"value": "one", "same": None, "many": []}]
     half = [{"text": "Grüße"}, {"text": "\ud83d"}]
     with Journal.open(tmp_path / "run") as journal:
         for kind, records in (
             ("prompt", prompts),
-            ("attempt", [attempt]),
+            ("attempt", [plain, several]),
             ("verdict", verdicts),
             ("mixed", mixed),
             ("half", half),
@@ -89,13 +92,14 @@ def test_each_kind_of_record_is_a_parquet_table(tmp_path):
         journal.commit("odd", "odd", [1, 2])
         with pytest.raises(ValueError, match="'odd' are no objects"):
             to_parquet(journal, tmp_path / "out")
-    assert counts == {"prompt": 2, "attempt": 1, "verdict": 2, "mixed": 2, "half": 2}
+    assert counts == {"prompt": 2, "attempt": 2, "verdict": 2, "mixed": 2, "half": 2}
     table = pq.read_table(tmp_path / "out" / "prompt.parquet").to_pylist()
     assert table[0]["messages"][1] == {"role": "assistant", "content": "b"}
     assert [json.loads(row["tags"]) for row in table] == [{"x": "1"}, {"y": "2"}]
     assert (json.loads(table[0]["truth"]), table[1]["truth"]) == ({"n": [1, None]}, None)
     assert [row["expected"] for row in table] == [None, "refuse"]
-    [row] = pq.read_table(tmp_path / "out" / "attempt.parquet").to_pylist()
+    [row, other] = pq.read_table(tmp_path / "out" / "attempt.parquet").to_pylist()
+    assert row["trace"] == [] and [step["rendered"] for step in other["trace"]] == ["<a>", ""]
     assert (row["prompt_tokens"], json.loads(row["sampling"])["seed"]) == (3, 0)
     assert [r["score"] for r in pq.read_table(tmp_path / "out" / "verdict.parquet").to_pylist()] == [None, 0.5]
     assert [r["value"] for r in pq.read_table(tmp_path / "out" / "mixed.parquet").to_pylist()] == ["1", '"one"']

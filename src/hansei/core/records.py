@@ -80,6 +80,39 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """One step on the way to an answer: what a model was asked and said, or what was done without a model."""
+
+    label: str
+    """What it was for: `notes`, `answer`, `branch 2`; without a model `program`, `retrieval`, `filter` …"""
+    asked: Chat
+    """The conversation as it was sent; empty for a step without a model."""
+    rendered: str
+    """Exactly the text that the model read, template included; for an endpoint the messages as JSON."""
+    text: str
+    """What the model said, without reasoning, or what the step gave."""
+    sampling: Sampling | None = None
+    """How the reply was drawn; None for a step without a model."""
+    finish: Finish = "stop"
+    """As in an attempt."""
+    prompt_tokens: int = 0
+    """Tokens read."""
+    completion_tokens: int = 0
+    """Tokens written, reasoning included."""
+    reasoning: str = ""
+    """Reasoning text of a reasoning model."""
+    seconds: float = 0.0
+    """Time it took: a reply's share of its batch."""
+    error: str | None = None
+    """What went wrong, in one line."""
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model was asked."""
+        return bool(self.asked)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One model's one answer to one prompt, or the error that came instead. Append-only."""
 
@@ -109,6 +142,8 @@ class Attempt:
     """Reasoning text of a reasoning model, kept apart from the answer."""
     error: str | None = None
     """What went wrong, in one line."""
+    trace: tuple[Exchange, ...] = ()
+    """The steps to the answer, where a method took several; empty where `asked` was all."""
 
 
 @dataclass(frozen=True, slots=True)
