@@ -1,0 +1,1 @@
+"""Truth: tuning for factuality, stated confidence, and demonstrations."""

@@ -1,0 +1,142 @@
+"""One cell of the factuality experiment: a seed's samples, scores and students, measured on the town's people.
+
+A cell is a pure function of its description, so cells run in any order, in several processes, and are stored whole.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hansei.core.journal import Journal
+from hansei.core.records import Prompt, Sampling
+from hansei.models.load import load, town_path
+from hansei.models.protocol import Model
+from hansei.town import registry
+from hansei.training.settings import PreferenceSettings, TrainSettings
+from hansei.truth import factuality as method
+from hansei.truth import factuality_town as town
+from hansei.truth.factuality import Case, Scored, Worth
+from hansei.truth.factuality_confidence import Confidence
+
+Reward = Literal["reference", "max", "squares", "entropy"]
+REWARDS: Mapping[Reward, str] = {
+    "reference": "with reference",
+    "max": "without: max p",
+    "squares": "without: sum of p squared",
+    "entropy": "without: minus entropy",
+}
+"""The rewards, as the table calls them."""
+LONGEST = 96  # the town's longest life of six facts has some 70 tokens
+TAUGHT, MEASURED = 80, 50
+"""People of each fame (of the popular all 34 to 36): tuned on, and measured on."""
+LOW = 0.3
+"""Low temperature, for sampling without tuning."""
+SFT_STEPS, SFT_RATE = 60, 1e-4
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DPO training."""
+
+    reward: Reward
+    """What ranks the samples."""
+    learning_rate: float
+    """Constant over the run."""
+    beta: float
+    """How strongly the student is held to the SFT student."""
+    steps: tuple[int, ...]
+    """Step counts to measure at; the run is as long as the last."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A seed's samples, and the students that are taught from them."""
+
+    seed: int
+    """Of the samples, of the order of lessons, and of the answers that are measured."""
+    runs: tuple[Run, ...]
+    """What is taught."""
+    split: Literal["validation", "heldout"]
+    """Where all are measured; on heldout the untuned ways of answering are too."""
+
+
+def run_cell(cell: Cell) -> dict[str, Any]:
+    """Samples, scores, teaches and measures: {"cell", "counts": {reward: counts}, "rows": [measured]}."""
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
+        base, place = load("town:registry", device="cpu"), Path(folder)
+        lives = registry.prompts("train", ("biography",), count=TAUGHT)
+        cases = method.sample(base, lives, _drawn(cell.seed), journal)
+        scored = scores(base, cases, [run.reward for run in cell.runs], journal)
+        asked = registry.prompts(cell.split, ("biography",), count=MEASURED)
+        rows = _untuned(base, asked, cell.seed, journal) if cell.split == "heldout" else []
+        for number, run in enumerate(cell.runs):
+            sft, dpo = _teach(run, scored[run.reward], cell.seed, place / "sft", place / f"dpo-{number}")
+            if number == 0:
+                rows.append({"row": "SFT", **measure(load(str(sft), device="cpu"), asked, cell.seed, journal)})
+            for steps in run.steps:
+                student = load(str(dpo / f"step-{steps}"), device="cpu")
+                head = {"row": REWARDS[run.reward], **asdict(run), "steps": steps}
+                rows.append(head | measure(student, asked, cell.seed, journal))
+        counts = {name: method.counts(s) | {"pairs": len(method.pairs(s))} for name, s in scored.items()}
+        return {"cell": asdict(cell), "counts": counts, "rows": rows}
+
+
+def scores(
+    base: Model, cases: Sequence[Case], rewards: Sequence[Reward], journal: Journal
+) -> dict[Reward, list[Scored]]:
+    """The same answers, scored in each way."""
+    confidence = Confidence(base, town.questions, journal, town.ASKING)
+    told = method.score(cases, town.split, town.supported)
+
+    def worth(name: Reward) -> Worth:
+        return town.supported if name == "reference" else confidence.by(name)
+
+    return {name: method.with_worth(told, worth(name)) for name in dict.fromkeys(rewards)}
+
+
+def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) -> tuple[Path, Path]:
+    common = {"batch": BATCH, "seed": seed, "adapter": "none", "max_length": 256, "device": "cpu"}
+    teaching = method.Teaching(
+        sft=TrainSettings(steps=SFT_STEPS, learning_rate=SFT_RATE, **common),  # type: ignore[arg-type]
+        dpo=TrainSettings(steps=max(run.steps), learning_rate=run.learning_rate, **common),  # type: ignore[arg-type]
+        preference=PreferenceSettings(beta=run.beta),
+    )
+    return method.teach(town_path("registry"), scored, teaching, sft, dpo, keep_steps=run.steps)
+
+
+def _untuned(base: Model, asked: Sequence[Prompt], seed: int, journal: Journal) -> list[dict[str, Any]]:
+    """The base at temperature 1 and at a low one, and the best of ten of its samples by two of the rewards."""
+    rows = [
+        {"row": "base", **measure(base, asked, seed, journal)},
+        {"row": f"base at temperature {LOW}", **measure(base, asked, seed, journal, LOW)},
+    ]
+    ten = method.sample(base, asked, _drawn(seed), journal)
+    for name, scored in scores(base, ten, ("reference", "max"), journal).items():
+        best = [(one.prompt, one.attempt) for one in method.best_of(scored)]
+        rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best)})
+    return rows
+
+
+def _drawn(seed: int, temperature: float = 1.0) -> Sampling:
+    return Sampling(temperature=temperature, max_new_tokens=LONGEST, seed=seed)
+
+
+def measure(
+    model: Model, asked: Sequence[Prompt], seed: int, journal: Journal, temperature: float = 1.0
+) -> dict[str, Any]:
+    """One life a prompt: {"correct": {prompt id: claims}, "wrong": {…}, "texts": {…}, "errors"}."""
+    return _measured(method.sample(model, asked, _drawn(seed, temperature), journal, samples=1))
+
+
+def _measured(cases: Sequence[Case]) -> dict[str, Any]:
+    scored = method.score(cases, town.split, town.supported)
+    return {
+        "correct": {one.prompt.id: sum(one.worth) for one in scored},  # type: ignore[arg-type]
+        "wrong": {one.prompt.id: len(one.worth) - sum(one.worth) for one in scored},  # type: ignore[arg-type]
+        "texts": {one.prompt.id: one.attempt.text for one in scored[:: max(1, len(scored) // 12)]},
+    }
