@@ -15,7 +15,7 @@ from hansei.core.progress import counting
 from hansei.core.records import Chat, Figure, Message, Sampling, Split, user
 from hansei.core.statistics import wilson
 from hansei.models.protocol import Model
-from hansei.steps import town_registry, town_taxonomy
+from hansei.steps import town_letters, town_registry, town_taxonomy
 from hansei.steps.measure import as_mapping
 from hansei.town import grading, phrasing, words, workshop
 from hansei.town.districts import district, district_of
@@ -132,7 +132,7 @@ def train(settings: Settings) -> Report:
         raise BadInput(f"--out {out}: the folder is not empty; name a new one")
     check_writable(out.parent)
     home = district(settings.district)
-    plan = PretrainSettings(steps=settings.steps or home.steps, batch=home.batch, seed=settings.seed)
+    plan = PretrainSettings(settings.steps or home.steps, home.batch, home.block, seed=settings.seed)
     started = time.monotonic()
     with counting("train base", plan.steps) as advance:
         train_base(out, plan, lambda _step, _loss: advance(1), home.documents)
@@ -236,6 +236,7 @@ def _refuses(_: Mapping[str, Any], text: str) -> bool:
 TASKS: dict[str, Callable[[], Iterator[Task]]] = {
     "workshop": _workshop,
     "registry": town_registry.tasks,
+    "letters": town_letters.tasks,
     "taxonomy": town_taxonomy.tasks,
 }
 """The checks of each district."""

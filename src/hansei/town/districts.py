@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hansei.core.errors import BadInput
-from hansei.town import registry_text, schooling, taxonomy_text
+from hansei.town import letters_text, registry_text, schooling, taxonomy_text
 
 HOME = "town"
 """The model's name; `town` alone is the workshop's base, `town:NAME` that of another district."""
@@ -30,13 +30,16 @@ class District:
     steps: int = 1800
     """Optimiser steps of the shipped base."""
     batch: int = 32
-    """Blocks of 128 tokens a step."""
+    """Blocks a step."""
+    block: int = 128
+    """Tokens a block: no document is read beyond that."""
 
 
 _HERE = Path(__file__).parent
 DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
     "registry": District(registry_text.documents, _HERE / "registry_base", steps=5600, batch=8),
+    "letters": District(letters_text.documents, _HERE / "letters_base", steps=1000, batch=8, block=512),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }
 
