@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 BLOCK = 64
 """Positions that a cache grows by when it is full, at least."""
@@ -54,14 +54,18 @@ def decode(
     limits: Sequence[int],
     ends: Sequence[int],
     choose: Choose,
+    chains: int = 1,
 ) -> list[Written]:
     """Continues each prompt (token ids) until an end token or its limit (new tokens, at least 1).
 
     `model` is a Hugging Face causal language model. Rows are left-padded and masked, so a row's tokens depend
-    on its neighbours through floating point only. Returns one Written a row, in order.
+    on its neighbours through floating point only. `chains`: so many continuations of each prompt, which is read
+    once for all of them. Returns one Written a row, in order, the chains of a prompt one after another.
     """
     forward = _Forward(model)
-    logits_BV = forward.read(prompts)
+    logits_BV = forward.read(prompts, chains)
+    prompts = [prompt for prompt in prompts for _ in range(chains)]
+    limits = [limit for limit in limits for _ in range(chains)]
     width = max(len(prompt) for prompt in prompts)
     place_B = torch.tensor([len(prompt) - 1 for prompt in prompts], device=forward.device)
     mask_BL = _mask(prompts, width + max(limits)).to(forward.device)
@@ -112,14 +116,24 @@ def full(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def sampler(texts: Sequence[str], *, temperature: float, top_p: float, seed: int, longest: int, device: Any) -> Choose:
+def sampler(
+    texts: Sequence[str],
+    *,
+    temperature: float,
+    top_p: float,
+    seed: int | Sequence[int],
+    longest: int,
+    device: Any,
+) -> Choose:
     """Draws by inverse transform from one uniform number a row and step.
 
-    A row's numbers come from its own generator, seeded with `seed` and the row's text, so they don't depend
-    on the batch. `top_p`: the smallest set of likeliest tokens whose mass reaches it (nucleus sampling,
+    A row's numbers come from its own generator, seeded with `seed` (one for all rows, or one a row) and the row's
+    text, so they don't depend on the batch. `top_p`: the smallest set of likeliest tokens whose mass reaches it (nucleus sampling,
     Holtzman et al. 2020). `longest`: most new tokens of a row.
     """
-    uniform_NT = torch.from_numpy(np.stack([_uniforms(text, seed, longest) for text in texts])).to(device)
+    seeds = [seed] * len(texts) if isinstance(seed, int) else seed
+    drawn = [_uniforms(text, number, longest) for text, number in zip(texts, seeds, strict=True)]
+    uniform_NT = torch.from_numpy(np.stack(drawn)).to(device)
 
     def choose(logits_BV: Tensor, rows_B: Tensor, step: int) -> Tensor:
         p_BV = torch.softmax(full(logits_BV) / temperature, dim=-1)
@@ -170,12 +184,15 @@ class _Forward:
         self.places = "position_ids" in known
         self.memory = "past_key_values" if "past_key_values" in known else "cache_params"  # Mamba's name for it
 
-    def read(self, prompts: Sequence[Sequence[int]]) -> Tensor:
-        """Reads the prompts into the cache; logits [N, V] after each.
+    def read(self, prompts: Sequence[Sequence[int]], chains: int = 1) -> Tensor:
+        """Reads the prompts into the cache; logits [N, V] after each, N being prompts x chains.
 
-        In several portions where the cache's layers can be joined: short prompts are then padded less, and what
+        A prompt is read once and its keys and values are copied for its other chains, where all that the cache
+        holds are keys and values; else it is read again for each. In several portions where the cache's layers can be joined: short prompts are then padded less, and what
         is in work fits into a processor's own cache.
         """
+        if not all(type(layer) in (GrowingLayer, DynamicSlidingWindowLayer) for layer in self.cache.layers):
+            prompts, chains = [prompt for prompt in prompts for _ in range(chains)], 1
         portions = [prompts]
         if all(type(layer) is GrowingLayer for layer in self.cache.layers):
             portions = _portions(prompts, PORTION_CPU if self.device.type == "cpu" else PORTION)
@@ -190,7 +207,9 @@ class _Forward:
             width = max(len(prompt) for prompt in prompts)
             parts = zip(*(cache.layers for cache in caches), strict=True)
             self.cache.layers = [GrowingLayer.joined(layers, width) for layers in parts]
-        return torch.cat(logits)
+        if chains > 1:
+            self.cache.batch_repeat_interleave(chains)
+        return torch.cat(logits).repeat_interleave(chains, dim=0)
 
     def __call__(self, ids_BL: Tensor, mask_BL: Tensor, place_BL: Tensor) -> Tensor:
         places = {"position_ids": place_BL} if self.places else {}
@@ -264,6 +283,11 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         self.room_values[moved, :, :length] = self.room_values[rows[moved], :, :length]
         self.room_keys, self.room_values = self.room_keys[: len(rows)], self.room_values[: len(rows)]
         self.keys, self.values = self.room_keys[:, :, :length], self.room_values[:, :, :length]
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        if self.is_initialized:
+            keys, values = ([row.expand(repeats, -1, -1, -1) for row in t.split(1)] for t in (self.keys, self.values))
+            self.hold(keys, values, self.get_seq_length())
 
     def hold(self, keys: Sequence[Tensor], values: Sequence[Tensor], width: int) -> None:
         """Takes the rows of all the tensors [B, H, L, D], each padded on the left to `width`, and makes room."""

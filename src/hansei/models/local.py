@@ -107,6 +107,30 @@ class LocalModel:
             replies.update(zip(batch, self._answer([prompts[i] for i in batch], sampling), strict=True))
         return [replies[i] for i in range(len(chats))]
 
+    def chains(self, chats: Sequence[Chat], sampling: Sampling, seeds: Sequence[int]) -> list[list[Reply]]:
+        """A reply for each conversation and each seed: what `generate` says with that seed, up to floating point.
+
+        Each conversation is read once for all of its replies (at most `batch_rows` of them at a time), which pays
+        where prompts are long and answers short. `chain_batches` are the units of work. Raises BadInput at
+        temperature 0, where all the replies would be one.
+        """
+        check_sampling(sampling)
+        if sampling.temperature == 0:
+            raise BadInput(f"{len(seeds)} replies at temperature 0 are one reply {len(seeds)} times: set temperature")
+        prompts = self.render(chats)
+        found: list[list[Reply]] = [[] for _ in chats]
+        for start in range(0, len(seeds), self.batch_rows):
+            drawn = seeds[start : start + self.batch_rows]
+            for batch in self._batches(prompts, sampling, len(drawn)):
+                replies = self._answer([prompts[i] for i in batch], sampling, drawn)
+                for place, i in enumerate(batch):
+                    found[i] += replies[place * len(drawn) : (place + 1) * len(drawn)]
+        return found
+
+    def chain_batches(self, chats: Sequence[Chat], sampling: Sampling, count: int) -> list[list[int]]:
+        """Indices of the conversations that `chains` answers together with `count` seeds; a pure function of these."""
+        return self._batches(self.render(chats), sampling, min(count, self.batch_rows))
+
     def logprobs(self, texts: Sequence[tuple[Chat, str]]) -> list[list[float] | None]:
         """Natural log-probability of each token of the continuations, from float32 log-softmax.
 
@@ -140,47 +164,54 @@ class LocalModel:
             raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
         return [Rendered(*pair) for pair in zip(texts, self.rendering.ids(texts), strict=True)]
 
-    def _batches(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[list[int]]:
+    def _batches(self, prompts: Sequence[Rendered], sampling: Sampling, chains: int = 1) -> list[list[int]]:
         order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i].ids), prompts[i].text, i))
         batches: list[list[int]] = []
         most = 0
         for i in order:
             if not batches or len(batches[-1]) >= most:
                 longest = min(len(prompts[i].ids) + sampling.max_new_tokens, self.context or sys.maxsize)
-                most = max(1, min(self.batch_rows, self.budget // longest))
+                most = max(1, min(self.batch_rows, self.budget // longest) // chains)
                 batches.append([])
             batches[-1].append(i)
         return batches
 
-    def _answer(self, prompts: Sequence[Rendered], sampling: Sampling) -> list[Reply]:
-        """Replies of one batch."""
+    def _answer(
+        self, prompts: Sequence[Rendered], sampling: Sampling, seeds: Sequence[int] | None = None
+    ) -> list[Reply]:
+        """Replies of one batch; with `seeds` one a prompt and seed, those of a prompt one after another."""
+        drawn = [sampling.seed] if seeds is None else seeds
         room = [(self.context or sys.maxsize) - len(p.ids) for p in prompts]
         fit = [i for i, left in enumerate(room) if left > 0]
         limits = [min(sampling.max_new_tokens, room[i]) for i in fit]
         written: dict[int, Written] = {}
         said: dict[int, str] = {}
         if fit:
-            rows = self._decode([prompts[i] for i in fit], limits, sampling)
+            rows = self._decode([prompts[i] for i in fit], limits, sampling, drawn)
             shown = [[token for token in row.tokens if token not in self._hidden] for row in rows]
-            written = dict(zip(fit, rows, strict=True))
-            said = dict(zip(fit, self.tokenizer.batch_decode(shown), strict=True))
-        return [self._reply(prompt, written.get(i), said.get(i, "")) for i, prompt in enumerate(prompts)]
+            places = [i * len(drawn) + k for i in fit for k in range(len(drawn))]
+            written = dict(zip(places, rows, strict=True))
+            said = dict(zip(places, self.tokenizer.batch_decode(shown), strict=True))
+        replied = [prompt for prompt in prompts for _ in drawn]
+        return [self._reply(prompt, written.get(i), said.get(i, "")) for i, prompt in enumerate(replied)]
 
-    def _decode(self, prompts: Sequence[Rendered], limits: list[int], sampling: Sampling) -> list[Written]:
+    def _decode(
+        self, prompts: Sequence[Rendered], limits: list[int], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[Written]:
         choose: Choose = greedy
         if sampling.temperature > 0:
             choose = sampler(
-                [p.text for p in prompts],
+                [p.text for p in prompts for _ in seeds],
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
-                seed=sampling.seed,
+                seed=[seed for _ in prompts for seed in seeds],
                 longest=max(limits),
                 device=self.hf.device,
             )
         try:
-            return decode(self.hf, [p.ids for p in prompts], limits, self.ends, choose)
+            return decode(self.hf, [p.ids for p in prompts], limits, self.ends, choose, len(seeds))
         except torch.OutOfMemoryError as error:
-            found = f"{len(prompts)} conversations at once don't fit into the accelerator's memory"
+            found = f"{len(prompts) * len(seeds)} conversations at once don't fit into the accelerator's memory"
             raise BadInput(f"{self.name}: {found}; lower batch_rows or cache_gib") from error
 
     def _reply(self, prompt: Rendered, written: Written | None, said: str) -> Reply:
