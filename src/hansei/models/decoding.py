@@ -128,8 +128,8 @@ def sampler(
     """Draws by inverse transform from one uniform number a row and step.
 
     A row's numbers come from its own generator, seeded with `seed` (one for all rows, or one a row) and the row's
-    text, so they don't depend on the batch. `top_p`: the smallest set of likeliest tokens whose mass reaches it (nucleus sampling,
-    Holtzman et al. 2020). `longest`: most new tokens of a row.
+    text, so they don't depend on the batch. `top_p`: the smallest set of likeliest tokens whose mass reaches it
+    (nucleus sampling, Holtzman et al. 2020). `longest`: most new tokens of a row.
     """
     seeds = [seed] * len(texts) if isinstance(seed, int) else seed
     drawn = [_uniforms(text, number, longest) for text, number in zip(texts, seeds, strict=True)]
@@ -188,8 +188,9 @@ class _Forward:
         """Reads the prompts into the cache; logits [N, V] after each, N being prompts x chains.
 
         A prompt is read once and its keys and values are copied for its other chains, where all that the cache
-        holds are keys and values; else it is read again for each. In several portions where the cache's layers can be joined: short prompts are then padded less, and what
-        is in work fits into a processor's own cache.
+        holds are keys and values; else it is read again for each. Prompts are read in several portions where the
+        cache's layers can be joined: short ones are then padded less, and what is in work fits into a processor's
+        own cache.
         """
         if not all(type(layer) in (GrowingLayer, DynamicSlidingWindowLayer) for layer in self.cache.layers):
             prompts, chains = [prompt for prompt in prompts for _ in range(chains)], 1
@@ -286,7 +287,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         if self.is_initialized:
-            keys, values = ([row.expand(repeats, -1, -1, -1) for row in t.split(1)] for t in (self.keys, self.values))
+            keys, values = ([row[None].expand(repeats, -1, -1, -1) for row in t] for t in (self.keys, self.values))
             self.hold(keys, values, self.get_seq_length())
 
     def hold(self, keys: Sequence[Tensor], values: Sequence[Tensor], width: int) -> None:
