@@ -73,7 +73,9 @@ def train_rloo(
 
     `reward`: a folder that `train_reward` wrote, or a function. A step samples `num_generations` answers to each
     of batch / num_generations prompts, and makes one update from them (so no answer is off policy). From a model
-    whose answers to a prompt all earn the same there is nothing to learn: start from one that varies.
+    whose answers to a prompt all earn the same there is nothing to learn: start from one that varies. With
+    `rollout.learn_after` only the tokens after these words are learnt: RLOO has no token mask, so a subclass of TRL's
+    trainer sets the log-probabilities of all others to 0.
 
     With a reward model it resumes and repeats as `train_sft` does; with a function, whose work has no name, a
     killed training starts again and `out` must be free. Raises BadInput as `train_sft` does, and where the
@@ -99,16 +101,29 @@ def _train_rloo(
     from trl import RLOOConfig, RLOOTrainer
 
     from hansei.training.fitting import arguments, dataset, fit, quiet
+    from hansei.training.tail import after_words
 
-    class Tokenising(RLOOTrainer):  # type: ignore[misc]
-        """TRL's own, but that no words of a prompt are read as special tokens."""
+    class Ours(RLOOTrainer):  # type: ignore[misc]
+        """TRL's own, but that no words of a prompt are read as special tokens, and with a mask of tokens."""
 
         def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
             return encode_prompts(self.processing_class, [_chat(turns) for turns in prompts]), None, {}
 
+        def _get_per_token_logps_and_entropies(
+            self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **more: Any
+        ) -> Any:
+            """Every sum over an answer (ratio, KL, loss) is made of these: log-probabilities of 0 are in none."""
+            found = super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, *args, **more
+            )
+            if not rollout.learn_after:
+                return found
+            return found[0] * after_words(tokenizer, input_ids[:, -logits_to_keep:], rollout.learn_after), *found[1:]
+
     with quiet():
         start = load_start(job, settings)
         kept = _fitting_prompts(job, prompts, settings, rollout, start)
+        tokenizer = start.working_tokenizer()
         args = arguments(
             RLOOConfig,
             job,
@@ -122,12 +137,12 @@ def _train_rloo(
             shuffle_dataset=False,  # `fit` lays the prompts out in their order
             disable_dropout=True,  # as DPO's default: sampled and scored by the same model
         )
-        trainer = Tokenising(
+        trainer = Ours(
             model=start.model,
             reward_funcs=_function(reward) if callable(reward) else _scorer(str(reward), start),
             args=args,
             train_dataset=dataset([{"prompt": as_dicts(chat)} for chat in kept]),
-            processing_class=start.working_tokenizer(),
+            processing_class=tokenizer,
             peft_config=start.lora,
         )
         fit(trainer, job, settings, start, settings.batch // rollout.num_generations)

@@ -109,6 +109,9 @@ class RolloutSettings:
     """Of the answers that are learnt from."""
     mask_truncated: bool = False
     """Leave answers that hit `max_completion` out of the loss. A reward model can't see that."""
+    learn_after: str = ""
+    """Learn only what stands after the last such words of an answer (`Confidence:`); all before them counts as
+    given, and an answer without them teaches nothing. Empty: learn whole answers."""
 
     def __post_init__(self) -> None:
         _at_least(self, "beta", 0)
