@@ -11,10 +11,11 @@ rank the model's own samples. Per prompt (a biography, a question):
 4. *Pair* all answers to one prompt with different rewards (`pairs`).
 5. *Teach*: SFT on all samples, then DPO on the pairs from the SFT student (`teach`).
 
-The base's facts are in no lesson: lessons hold its own samples only. Deviations: an answer without claims has no
-reward and is in no pair; a claim that could not be scored is left out of the mean and counted; an answer that was cut
-at the limit is no lesson, as it would teach to stop in mid-sentence. Optimiser and rate are AdamW and a setting; the paper's code
-has RMSprop at 5e-7, for 7B parameters.
+The base's facts are in no lesson: lessons hold its own samples only.
+
+Deviations: an answer without claims has no reward and is in no pair; a claim that could not be scored is left out of
+the mean and counted; an answer that was cut at the limit is no lesson, as it would teach to stop in mid-sentence; the
+optimiser is AdamW and its rate a setting, where the paper's code has RMSprop at 5e-7 for 7B parameters.
 """
 
 from __future__ import annotations

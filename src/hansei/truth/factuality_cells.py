@@ -118,7 +118,7 @@ def _untuned(base: Model, asked: Sequence[Prompt], seed: int, journal: Journal) 
     ten = method.sample(base, asked, _drawn(seed), journal)
     for name, scored in scores(base, ten, ("reference", "max"), journal).items():
         best = [(one.prompt, one.attempt) for one in method.best_of(scored)]
-        rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best)})
+        rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best, len(asked))})
     return rows
 
 
@@ -130,13 +130,14 @@ def measure(
     model: Model, asked: Sequence[Prompt], seed: int, journal: Journal, temperature: float = 1.0
 ) -> dict[str, Any]:
     """One life a prompt: {"correct": {prompt id: claims}, "wrong": {…}, "texts": {…}, "errors"}."""
-    return _measured(method.sample(model, asked, _drawn(seed, temperature), journal, samples=1))
+    return _measured(method.sample(model, asked, _drawn(seed, temperature), journal, samples=1), len(asked))
 
 
-def _measured(cases: Sequence[Case]) -> dict[str, Any]:
+def _measured(cases: Sequence[Case], asked: int) -> dict[str, Any]:
     scored = method.score(cases, town.split, town.supported)
     return {
         "correct": {one.prompt.id: sum(one.worth) for one in scored},  # type: ignore[arg-type]
         "wrong": {one.prompt.id: len(one.worth) - sum(one.worth) for one in scored},  # type: ignore[arg-type]
         "texts": {one.prompt.id: one.attempt.text for one in scored[:: max(1, len(scored) // 12)]},
+        "errors": asked - len(cases),
     }

@@ -1,0 +1,148 @@
+"""The factuality experiment (arXiv 2311.08401) in the town: `hansei papers run factuality`.
+
+The registry's base writes lives of people of whom it knows much, some or hardly anything. Its own samples about
+people on the train shelf are ranked, with the registry as reference or by the base's agreement with itself, and taught
+by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
+
+Learning rate, beta and step count of each reward are those with the fewest wrong claims on *validation* people among
+those that keep at least 95% of the base's correct claims there, from one search seed apart from the seeds that are
+reported; where none keeps as many, the one that keeps most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hansei.core.errors import BadInput
+from hansei.core.result import Result
+
+if TYPE_CHECKING:
+    from hansei.truth.factuality_cells import Reward, Run
+
+VERSION = "1"
+SEARCH_SEED = 1000
+RATES = (2e-5, 5e-5)
+BETAS = (0.1,)
+STEPS = (40, 80, 160)
+KEPT = 0.95
+"""Least share of the SFT student's correct claims that a choice keeps on validation people; the proof needs 0.9."""
+QUICK = (5e-5, 0.1, 80)
+SECONDS = {"samples": 120.0, "step": 0.25, "measured": 10.0}  # on one quiet core: measured, rounded up
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    out: str = "runs/factuality"
+    """Folder of the journal and the chart; the same folder again goes on where it stopped."""
+    seeds: int = 5
+    """Seeds of samples, order of lessons and measured answers."""
+    workers: int = 2
+    """Processes, one thread each."""
+    quick: bool = False
+    """Two seeds, two of the four rewards and no search; for looking, not for quoting."""
+    dry_run: bool = False
+    """Print how many students would be made and how long it would take, and stop."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that make no experiment."""
+        if self.seeds < 1 or self.workers < 1:
+            raise BadInput("papers run factuality: seeds and workers must be 1 or more")
+
+
+def run(settings: Settings) -> Result:
+    """Search on validation people, then every reward with every seed on held-out ones."""
+    from hansei.core.journal import Journal
+    from hansei.steps.pool import Pool
+    from hansei.truth import factuality_outcome as outcome
+    from hansei.truth.factuality_cells import Cell, run_cell
+
+    if settings.quick:
+        settings = replace(settings, seeds=min(2, settings.seeds))
+    print(estimate(settings), flush=True)
+    if settings.dry_run:
+        return Result(name="factuality", kind="paper", settings=asdict(settings), rows=())
+    started = time.monotonic()
+    with (
+        Journal.open(Path(settings.out)) as journal,
+        Pool(settings.workers, journal, VERSION, model="town:registry") as pool,
+    ):
+        points: list[dict[str, Any]] = []
+        if settings.quick:
+            runs = [_run(name, *QUICK) for name in rewards(settings)]
+        else:
+            tried = [Cell(SEARCH_SEED, (each,), "validation") for each in search(settings)]
+            points = outcome.points(pool.run(run_cell, tried, "search"))
+            runs = choose(points)
+        cells = [Cell(seed, tuple(runs), "heldout") for seed in range(settings.seeds)]
+        found = pool.run(run_cell, cells, "seeds")
+    table = outcome.rows(found)
+    return Result(
+        name="factuality",
+        kind="paper",
+        settings=asdict(settings),
+        rows=table,
+        parts={"change": outcome.changes(found), **outcome.apart(found)},
+        numbers=frozenset({"correct_claims", "wrong_claims"}),
+        notes=(
+            "claims a life, by the registry's facts; intervals: two-way bootstrap over seeds and people",
+            "change: against the base; lives are drawn at temperature 1 unless the row says otherwise",
+            *(f"{r.reward}: learning rate {r.learning_rate:g}, beta {r.beta:g}, {r.steps[0]} steps" for r in runs),
+        ),
+        more={"judge": "town (exact)", "search": points, "counts": found[0]["counts"], "lives": outcome.lives(found)},
+        files=(outcome.chart(table, Path(settings.out) / "factuality.svg"),),
+        seeds=range(settings.seeds),
+        errors=sum(row["errors"] for cell in found for row in cell["rows"]),
+        seconds=time.monotonic() - started,
+    )
+
+
+def rewards(settings: Settings) -> tuple[Reward, ...]:
+    """What is compared."""
+    return ("reference", "max") if settings.quick else ("reference", "max", "squares", "entropy")
+
+
+def search(settings: Settings) -> list[Run]:
+    """The same trainings for every reward."""
+    return [_run(name, rate, beta, *STEPS) for name in rewards(settings) for rate in RATES for beta in BETAS]
+
+
+def _run(reward: Reward, rate: float, beta: float, *steps: int) -> Run:
+    from hansei.truth.factuality_cells import Run
+
+    return Run(reward, rate, beta, steps)
+
+
+def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
+    """Of each reward the point with the fewest wrong claims among those that keep enough; fewer steps at a tie."""
+    chosen = []
+    for name in dict.fromkeys(p["reward"] for p in points):
+        mine = [p for p in points if p["reward"] == name]
+        enough = [p for p in mine if p["kept"] >= KEPT]
+        best = min(enough, key=_order) if enough else max(mine, key=lambda p: p["kept"])
+        chosen.append(_run(name, best["learning_rate"], best["beta"], best["steps"]))
+    return chosen
+
+
+def _order(point: Mapping[str, Any]) -> tuple[float, int]:
+    return point["wrong"], point["steps"]
+
+
+def estimate(settings: Settings) -> str:
+    """How much work lies ahead, in a line."""
+    names = rewards(settings)
+    searches = 0 if settings.quick else len(search(settings))
+    steps = searches * max(STEPS) + settings.seeds * len(names) * max(STEPS)
+    measured = searches * len(STEPS) + settings.seeds * (len(names) + 4)
+    seconds = (
+        (searches + settings.seeds) * SECONDS["samples"] + steps * SECONDS["step"] + measured * SECONDS["measured"]
+    )
+    return (
+        f"{searches} searches and {settings.seeds * len(names)} students of {settings.seeds} seeds; at most "
+        f"{seconds / 60 / settings.workers:.0f} minutes with {settings.workers} processes"
+    )

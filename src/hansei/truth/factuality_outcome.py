@@ -1,0 +1,163 @@
+"""What the factuality experiment found: claims a life over seeds and people, changes against the base, the chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from hansei.core import statistics
+from hansei.core.drawing import COLOURS, MARKS, canvas, save
+from hansei.core.records import Figure, Prompt, by_id
+from hansei.core.result import Row
+from hansei.town import registry
+from hansei.truth.factuality_cells import MEASURED
+
+Cells = Sequence[Mapping[str, Any]]
+"""What `run_cell` made of each seed."""
+Values = Mapping[str, float]
+"""Prompt to number of claims."""
+BASE = "base"
+DRAWS = 2000
+CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
+
+
+def points(found: Cells) -> list[dict[str, Any]]:
+    """Every student of the search: its settings, claims a life, and the share of the SFT student's correct claims."""
+    made = []
+    for cell in found:
+        start = next(row for row in cell["rows"] if row["row"] == "SFT")
+        for row in cell["rows"]:
+            if row["row"] != "SFT":
+                means = {kind: _mean(row[kind]) for kind in ("correct", "wrong")}
+                kept = means["correct"] / max(1e-9, _mean(start["correct"]))
+                head = {name: row[name] for name in ("reward", "learning_rate", "beta", "steps")}
+                made.append(head | means | {"kept": kept, "start_wrong": _mean(start["wrong"])})
+    return made
+
+
+def rows(found: Cells, fame: str | None = None, phrasing: str | None = None) -> list[Row]:
+    """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim)."""
+    return [
+        {
+            "row": name,
+            "correct_claims": _figure(seeds, "correct", fame, phrasing),
+            "wrong_claims": _figure(seeds, "wrong", fame, phrasing),
+            "share_correct": statistics.two_way_bootstrap(*_shares(seeds, fame, phrasing)),
+        }
+        for name, seeds in _by_row(found).items()
+    ]
+
+
+def apart(found: Cells) -> dict[str, list[Row]]:
+    """The same table for each fame, and for the wording that no lesson uses."""
+    by_fame = {fame: rows(found, fame=fame) for fame in get_args(registry.Fame)}
+    return by_fame | {"held-out wording": rows(found, phrasing="heldout")}
+
+
+def changes(found: Cells) -> list[Row]:
+    """The change of wrong and of correct claims a life against the base, as a share of the base's."""
+    by_row = _by_row(found)
+    made = []
+    for name, seeds in by_row.items():
+        if name != BASE:
+            made.append(
+                {"row": name}
+                | {
+                    f"{metric}_change": relative_change(_grid(by_row[BASE], kind)[0], *_grid(seeds, kind))
+                    for metric, kind in CHANGES.items()
+                }
+            )
+    return list(made)
+
+
+def relative_change(before: Any, after: Any, clusters: Sequence[str], seed: int = 0, draws: int = DRAWS) -> Figure:
+    """(mean after - mean before) / mean before over S seeds x I items, both resampled, items as whole clusters.
+
+    Cells are paired. The interval is the percentiles of the resampled ratio (two-way bootstrap, Owen 2007).
+    """
+    before_SI, after_SI = (np.asarray(x, dtype=np.float64) for x in (before, after))
+    names = list(dict.fromkeys(clusters))
+    places = np.array([names.index(c) for c in clusters])
+    sums = [np.stack([np.bincount(places, row, len(names)) for row in table]) for table in (before_SI, after_SI)]
+    rng = np.random.default_rng(seed)
+    seeds_DS = rng.multinomial(len(before_SI), np.full(len(before_SI), 1 / len(before_SI)), draws)
+    items_DC = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
+    old_D, new_D = (((seeds_DS @ table) * items_DC).sum(axis=1) for table in sums)
+    low, high = np.quantile((new_D - old_D) / old_D, [0.025, 0.975])
+    per_seed = tuple(float(v) for v in after_SI.mean(axis=1) / before_SI.mean(axis=1) - 1)
+    value = float(after_SI.mean() / before_SI.mean() - 1)
+    return Figure(value, float(low), float(high), after_SI.size, per_seed)
+
+
+def lives(found: Cells, count: int = 6) -> list[dict[str, str]]:
+    """Some of the first seed's lives: what each way of answering wrote to the same prompt."""
+    named = {row["row"]: row["texts"] for row in found[0]["rows"]}
+    shared = [id for id in named[BASE] if all(id in texts for texts in named.values())]
+    return [{"prompt": id} | {name: texts[id] for name, texts in named.items()} for id in shared[:count]]
+
+
+def chart(table: Sequence[Row], path: Path) -> str:
+    """Correct against wrong claims a life, with both intervals; up and to the left is better."""
+    figure, axes = canvas(width=5.6, height=3.8)
+    for number, row in enumerate(table):
+        x, y = row["wrong_claims"], row["correct_claims"]
+        colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+        reach = [[[f.value - f.low], [f.high - f.value]] for f in (x, y)]
+        look = {"fmt": mark, "color": colour, "markersize": 6, "linewidth": 1, "label": str(row["row"])}
+        axes.errorbar([x.value], [y.value], xerr=reach[0], yerr=reach[1], **look)
+    axes.set(xlabel="wrong claims a life", ylabel="correct claims a life")
+    axes.set_xlim(left=0)
+    axes.legend(loc="best", frameon=False, fontsize=7)
+    return save(figure, path)
+
+
+def _by_row(found: Cells) -> dict[str, list[Mapping[str, Any]]]:
+    """What each seed measured, by row, the untuned ways first."""
+    named: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in found:
+        for row in cell["rows"]:
+            named.setdefault(row["row"], []).append(row)
+    return named
+
+
+def _figure(seeds: Sequence[Mapping[str, Any]], kind: str, fame: str | None, phrasing: str | None) -> Figure:
+    return statistics.two_way_bootstrap(*_grid(seeds, kind, fame, phrasing))
+
+
+def _grid(
+    seeds: Sequence[Mapping[str, Any]], kind: str, fame: str | None = None, phrasing: str | None = None
+) -> tuple[list[list[float]], list[str]]:
+    """Claims [seeds x prompts], and the prompts' people, who are resampled as one."""
+    there = [id for id in seeds[0][kind] if all(id in row[kind] for row in seeds)]  # an answer may not have come
+    ids = [id for id in there if _chosen(_prompts()[id], fame, phrasing)]
+    return [[row[kind][id] for id in ids] for row in seeds], [_prompts()[id].tags["entity"] for id in ids]
+
+
+def _shares(
+    seeds: Sequence[Mapping[str, Any]], fame: str | None, phrasing: str | None
+) -> tuple[list[list[float | None]], list[str]]:
+    """The share correct of each life, None where it claims nothing."""
+    correct, people = _grid(seeds, "correct", fame, phrasing)
+    wrong, _ = _grid(seeds, "wrong", fame, phrasing)
+    shares = [
+        [c / (c + w) if c + w else None for c, w in zip(cs, ws, strict=True)]
+        for cs, ws in zip(correct, wrong, strict=True)
+    ]
+    return shares, people
+
+
+def _chosen(prompt: Prompt, fame: str | None, phrasing: str | None) -> bool:
+    return fame in (None, prompt.tags["fame"]) and phrasing in (None, prompt.tags["phrasing"])
+
+
+def _mean(values: Values) -> float:
+    return sum(values.values()) / max(1, len(values))
+
+
+@cache
+def _prompts() -> Mapping[str, Prompt]:
+    return by_id(registry.prompts("heldout", ("biography",), count=MEASURED))
