@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Verdict
 from hansei.judges.protocol import Case, error_verdict, verdict
-from hansei.town import grading, registry_grading
+from hansei.town import grading, letters_grading, registry_grading
+
+GRADERS = (
+    (registry_grading.KNOWN, registry_grading.grade),
+    (letters_grading.KNOWN, letters_grading.grade),
+    (grading.KNOWN, grading.grade),
+)
+"""What the truth of each district's prompts holds, and who grades the answers to them."""
 
 
 class TownJudge:
-    """Judges answers to the prompts of workshop and registry by the town's own truth."""
+    """Judges answers to the prompts of the districts in GRADERS by the town's own truth."""
 
     name = "town"
     version = grading.VERSION
@@ -21,9 +28,8 @@ class TownJudge:
         return [self._one(prompt, attempt) for prompt, attempt in cases]
 
     def _one(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        known = set(prompt.truth or ())
-        grade = registry_grading.grade if known >= registry_grading.KNOWN else grading.grade
-        if prompt.truth is None or not (known >= grading.KNOWN or known >= registry_grading.KNOWN):
+        grade = next((grade for known, grade in GRADERS if known <= set(prompt.truth or ())), None)
+        if prompt.truth is None or grade is None:
             raise BadInput(
                 f"prompt {prompt.id}: the judge `town` knows the town's prompts only; "
                 "use --judge rules, reference or a model for your own"

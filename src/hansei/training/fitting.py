@@ -62,6 +62,19 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
+class StopBelow(TrainerCallback):  # type: ignore[misc]
+    """Ends a training after the first step whose loss is below a threshold; needs the loss of every step logged."""
+
+    def __init__(self, job: Job, threshold: float) -> None:
+        self.job = job
+        self.threshold = threshold
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if (logs or {}).get("loss", math.inf) < self.threshold:
+            self.job.facts["stopped"] = state.global_step
+            control.should_training_stop = True
+
+
 def arguments(kind: Any, job: Job, settings: TrainSettings, start: Start, **more: Any) -> Any:
     """TRL's configuration `kind`: our settings, and none of TRL's own defaults that change the result."""
     micro = settings.micro_batch or settings.batch

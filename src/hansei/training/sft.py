@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from hansei.core.errors import BadInput
 from hansei.core.records import Lesson
 from hansei.training.job import Job, is_finished, plan
 from hansei.training.lessons import IGNORED, Encoded, check_kind, encode, fitting
@@ -24,12 +25,14 @@ def train_sft(
     out: Path,
     *,
     keep_steps: Sequence[int] = (),
+    stop_loss: float | None = None,
 ) -> Path:
     """Teaches the lessons' completions with TRL's SFTTrainer; returns `out`, the student's folder.
 
     The loss is the mean cross-entropy over the completions' tokens of a step, end of turn included.
     `keep_steps`: also keeps the students after so many steps as `out/step-N`; needs a constant schedule, so
-    that each is the student that a training of so many steps would give.
+    that each is the student that a training of so many steps would give. `stop_loss`: stops after the first step
+    whose loss is below; the student's facts say after how many (`stopped`).
 
     A killed training resumes from its newest whole checkpoint in `out.work` (save_every=0: none, it starts
     again) and gives the same weights, bit for bit, on one machine with the same number of threads. Where
@@ -37,29 +40,36 @@ def train_sft(
     that it can't work with, and where the loss is not finite.
     """
     check_kind("sft", lessons, "completion")
-    job = plan("sft", model_path, lessons, dataclasses.asdict(settings), out, keep_steps)
+    if stop_loss is not None and keep_steps:
+        raise BadInput("stop_loss: a training that may stop early can't promise students of given step counts")
+    given = dataclasses.asdict(settings) | ({} if stop_loss is None else {"stop_loss": stop_loss})
+    job = plan("sft", model_path, lessons, given, out, keep_steps)
     if not is_finished(job):
-        _train(job, lessons, settings)
+        _train(job, lessons, settings, stop_loss)
     return job.out
 
 
-def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings) -> None:
+def _train(job: Job, lessons: Sequence[Lesson], settings: TrainSettings, stop_loss: float | None) -> None:
     from trl import SFTConfig, SFTTrainer
 
-    from hansei.training.fitting import arguments, dataset, fit, quiet
+    from hansei.training.fitting import StopBelow, arguments, dataset, fit, quiet
     from hansei.training.packing import packer
 
     tokenised = {"skip_prepare_dataset": True}  # by `_rows`, once and in one batch
     with quiet():
         start = load_start(job, settings)
         tokenizer = start.working_tokenizer()
+        args = arguments(SFTConfig, job, settings, start, max_length=None, dataset_kwargs=tokenised)
+        if stop_loss is not None:
+            args.logging_steps = 1
         trainer = SFTTrainer(
             model=start.model,
-            args=arguments(SFTConfig, job, settings, start, max_length=None, dataset_kwargs=tokenised),
+            args=args,
             train_dataset=dataset(_rows(job, lessons, settings, start)),
             processing_class=tokenizer,
             peft_config=start.lora,
             data_collator=packer(start.model, tokenizer.pad_token_id) if settings.packing else None,
+            callbacks=None if stop_loss is None else [StopBelow(job, stop_loss)],
         )
         fit(trainer, job, settings, start, settings.batch)
         finish_student(job, trainer.model, start)

@@ -17,6 +17,7 @@ from hansei.training.start import Start
 METHODS = {
     "sft": "supervised fine-tuning (TRL SFTTrainer), loss on the last turn only",
     "dpo": "direct preference optimisation (TRL DPOTrainer)",
+    "dpo-online": "direct preference optimisation (TRL DPOTrainer) on pairs with its own samples",
     "reward": "reward model on preferred and rejected answers (TRL RewardTrainer)",
     "rloo": "REINFORCE with a leave-one-out baseline (TRL RLOOTrainer)",
 }
@@ -25,7 +26,7 @@ METHODS = {
 def finish_student(job: Job, model: Any, start: Start) -> Student:
     """Writes the student, and those kept on the way, to `job.out` in one rename; clears the work folder."""
     with folder_atomic(job.out) as partial:
-        save(job, model, start, partial, job.settings["steps"])
+        save(job, model, start, partial, job.facts.get("stopped", job.settings["steps"]))
         for step in job.keep_steps:
             shutil.copytree(job.work / f"step-{step}", partial / f"step-{step}")
     shutil.rmtree(job.work)
