@@ -33,23 +33,37 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     Raises BadInput at whatever is no such file, once the row is reached.
     """
     path = Path(path)
+    suffix = _suffix(path)
+    if suffix not in SUFFIXES and not path.is_dir():
+        raise BadInput(f"{path}: a file ending in {', '.join(SUFFIXES)} was expected: convert or rename it")
+    data = _read(path)
+    readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+    return readers[suffix](path, data)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a UTF-8 file, gzipped or not. Raises BadInput at whatever is no such file."""
+    path = Path(path)
+    return _text(path, _read(path))
+
+
+def _suffix(path: Path) -> str:
+    """What the file holds, by its name without `.gz`."""
+    return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+
+
+def _read(path: Path) -> bytes:
     if path.is_dir():
         raise BadInput(f"{path}: a file was expected, this is a folder: name a file in it")
-    packed = path.suffix.lower() == ".gz"
-    suffix = Path(path.stem if packed else path.name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise BadInput(f"{path}: a file ending in {', '.join(SUFFIXES)} was expected: convert or rename it")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file: check the path") from None
     except OSError as error:
         raise BadInput(f"{path}: can't be read ({error.strerror}): check the file and its rights") from error
-    data = _unpacked(path, data) if packed else data
     if not data.strip():
         raise BadInput(f"{path}: the file is empty: one row at least was expected")
-    readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
-    return readers[suffix](path, data)
+    return _unpacked(path, data) if path.suffix.lower() == ".gz" else data
 
 
 def _unpacked(path: Path, data: bytes) -> bytes:

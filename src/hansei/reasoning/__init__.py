@@ -1,0 +1,1 @@
+"""Better answers by reasoning: contrastive chain-of-thought, and templates of thoughts."""
