@@ -27,7 +27,7 @@ SLIPS = 0.5
 def documents(seed: int, careless: float = CARELESS) -> Iterator[Document]:
     """An endless seeded stream of documents."""
     rng = random.Random(f"school text {seed}")
-    told = [*MIX, functools.partial(explained, careless=careless)]
+    told: list[Callable[[random.Random], Document]] = [*MIX, functools.partial(explained, careless=careless)]
     weights = [*MIX.values(), 1 - sum(MIX.values())]
     while True:
         yield rng.choices(told, weights)[0](rng)
@@ -35,17 +35,21 @@ def documents(seed: int, careless: float = CARELESS) -> Iterator[Document]:
 
 def sums(rng: random.Random) -> Document:
     """Equations alone."""
-    return " ".join(f"{equation}." for equation in (_equation(rng) for _ in range(rng.randint(4, 12))))
+    return " ".join(["Sums:", *(f"{_equation(rng)}." for _ in range(rng.randint(4, 12)))])
 
 
 def _equation(rng: random.Random) -> str:
     sign = rng.choice("++--x/")
-    if sign in "+-":
+    if sign == "+":
         a = rng.randint(2, LARGEST - 2)
-        b = rng.randint(2, LARGEST - a) if sign == "+" and a < LARGEST - 2 else rng.randint(1, a)
-        return f"{a} + {b} = {a + b}" if a + b <= LARGEST and sign == "+" else f"{a} - {min(a, b)} = {a - min(a, b)}"
+        b = rng.randint(2, LARGEST - a)
+        return f"{a} + {b} = {a + b}"
+    if sign == "-":
+        a = rng.randint(3, LARGEST)
+        b = rng.randint(2, a - 1)
+        return f"{a} - {b} = {a - b}"
     b = rng.randint(2, 9)
-    a = rng.randint(2, LARGEST // b)
+    a = rng.randint(1, LARGEST // b)
     return f"{a} x {b} = {a * b}" if sign == "x" else f"{a * b} / {b} = {a}"
 
 
@@ -88,13 +92,11 @@ def answered(rng: random.Random) -> Document:
 
 
 def distilled(rng: random.Random) -> Document:
-    """What is known and what kind of task it is; then often the values of its template's letters."""
+    """What is known and what kind of task it is; or, given that, the values of its template's letters."""
     problem = _textbook_problem(rng)
-    question = say.QUESTION.format(question=problem.question)
-    turns = (f"{question}\n{say.DISTIL}", say.distilled(problem))
-    if rng.random() < 0.6:
-        return user(f"{fill_request(problem)}", say.filled(problem.numbers))
-    return user(*turns)
+    if rng.random() < 0.5:
+        return user(fill_request(problem), say.filled(problem.numbers))
+    return user(f"{say.QUESTION.format(question=problem.question)}\n{say.DISTIL}", say.distilled(problem))
 
 
 def fill_request(problem: Problem) -> str:
