@@ -1,0 +1,1 @@
+"""Passages, and finding those that may answer a question: lexical and dense search."""
