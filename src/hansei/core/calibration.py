@@ -7,6 +7,7 @@ confidence and correctness, which some papers' code calls ECE, is not the binned
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -112,6 +113,89 @@ def calibration(
             low, high = (float(end) for end in np.quantile(drawn, (0.025, 0.975)))
         found[name] = Figure(value, low, high, len(confidence_I) if value is not None else 0)
     return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What S seeds' models said to the same I items; NaN where an answer is unscored."""
+
+    confidence_SI: Array
+    """From 0 to 1."""
+    correct_SI: Array
+    """From 0 to 1."""
+
+    @classmethod
+    def of(cls, seeds: Sequence[Sequence[tuple[float | None, float | None]]]) -> Grid:
+        """From each seed's (confidence, correct) pairs; an answer that lacks one of the two is unscored."""
+        table_SI2 = np.array(seeds, dtype=np.float64)
+        lost_SI = np.isnan(table_SI2).any(axis=2)
+        table_SI2[lost_SI] = np.nan
+        return cls(table_SI2[:, :, 0], table_SI2[:, :, 1])
+
+    def measured(self, name: str, seeds: Sequence[int], items: NDArray[np.intp]) -> float | None:
+        """The mean of a measure over seeds, each on its own scored answers to these items."""
+        found = []
+        for s in seeds:
+            confidence_I, correct_I = self.confidence_SI[s, items], self.correct_SI[s, items]
+            there_I = ~np.isnan(confidence_I)
+            if there_I.any() and (value := MEASURES[name](confidence_I[there_I], correct_I[there_I])) is not None:
+                found.append(value)
+        return sum(found) / len(found) if found else None
+
+
+def calibration_over_seeds(
+    grid: Grid, clusters: Sequence[Hashable] | None = None, *, seed: int = 0, draws: int = 500
+) -> dict[str, Figure]:
+    """All measures, each the mean over the seeds, with intervals that resample seeds and items (whole clusters)."""
+    n = int((~np.isnan(grid.confidence_SI)).sum())
+    return {name: _two_way(functools.partial(grid.measured, name), grid, clusters, n, seed, draws) for name in MEASURES}
+
+
+def compared_over_seeds(
+    name: str,
+    grid: Grid,
+    base: Grid,
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    ratio: bool = False,
+    seed: int = 0,
+    draws: int = 500,
+) -> Figure:
+    """A measure of `grid` minus (or with `ratio` divided by) that of `base`, on the same drawn seeds and items."""
+
+    def difference(seeds: Sequence[int], items: NDArray[np.intp]) -> float | None:
+        ours, theirs = grid.measured(name, seeds, items), base.measured(name, seeds, items)
+        if ours is None or theirs is None or (ratio and theirs == 0):
+            return None
+        return ours / theirs if ratio else ours - theirs
+
+    n = int((~np.isnan(grid.confidence_SI) & ~np.isnan(base.confidence_SI)).sum())
+    return _two_way(difference, grid, clusters, n, seed, draws)
+
+
+def _two_way(
+    statistic: Callable[[Sequence[int], NDArray[np.intp]], float | None],
+    grid: Grid,
+    clusters: Sequence[Hashable] | None,
+    n: int,
+    seed: int,
+    draws: int,
+) -> Figure:
+    """A statistic of seeds and items with its percentile interval over resampled seeds and clusters of items."""
+    S, I = grid.confidence_SI.shape  # noqa: E741
+    groups, rng = _groups(clusters, I), np.random.default_rng(seed)
+    value = statistic(range(S), np.arange(I))
+    if value is None:
+        return NOTHING
+    drawn = []
+    for _ in range(draws):
+        seeds = list(map(int, rng.integers(S, size=S)))
+        items = np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])
+        drawn.append(statistic(seeds, items))
+    there = [d for d in drawn if d is not None]
+    low, high = (float(end) for end in np.quantile(there, (0.025, 0.975))) if there else (None, None)
+    per_seed = tuple(statistic([s], np.arange(I)) for s in range(S))
+    return Figure(value, low, high, n, per_seed)
 
 
 def reliability(confidence: Sequence[float], correct: Sequence[float], bins: int = BINS) -> list[Bin]:

@@ -102,14 +102,14 @@ def _batch(
     def work(part: str, items: Sequence[int]) -> list[Attempt]:
         replies = model.generate([asked[i][1] for i in items], sampling)
         return [
-            _attempt(content_key(part, i), model, asked[i], sampling, method, number, reply)
+            attempt_of(content_key(part, i), model, asked[i], sampling, method, number, reply)
             for i, reply in zip(items, replies, strict=True)
         ]
 
     return finish(journal, key, "attempt", Attempt, len(asked), work, lambda _, attempt: attempt.error is not None)
 
 
-def _attempt(
+def attempt_of(
     id: str,
     model: Model,
     asked: tuple[str, Chat],
@@ -118,6 +118,7 @@ def _attempt(
     number: int,
     reply: Reply,
 ) -> Attempt:
+    """What came back for one prompt (its id, and the conversation that was sent), as a record."""
     return Attempt(
         id=id,
         prompt_id=asked[0],
