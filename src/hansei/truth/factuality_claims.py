@@ -94,6 +94,20 @@ def by_passages(model: Model, search: Search, journal: Journal, count: int = PAS
     return worth
 
 
+def search_in(source: str) -> Search:
+    """Lexical search (BM25) in a folder of texts, or a file of passages. Raises BadInput where there are none."""
+    from hansei.retrieval.lexical import open_lexical
+    from hansei.retrieval.passages import read_passages
+
+    passages = read_passages(source).passages
+    index = open_lexical(passages)
+
+    def search(queries: Sequence[str], count: int) -> list[list[str]]:
+        return [[passages[hit.place].text for hit in hits] for hits in index.search(queries, count)]
+
+    return search
+
+
 def _subject(prompt: Prompt) -> str:
     """What the prompt is about: its entity where it is tagged, else its text."""
     return prompt.tags.get("entity", prompt.messages[-1].content)

@@ -55,7 +55,7 @@ def rows(found: Cells, fame: str | None = None, phrasing: str | None = None) -> 
 def apart(found: Cells) -> dict[str, list[Row]]:
     """The same table for each fame, and for the wording that no lesson uses."""
     by_fame = {fame: rows(found, fame=fame) for fame in get_args(registry.Fame)}
-    return by_fame | {"held-out wording": rows(found, phrasing="heldout")}
+    return by_fame | {"heldout-wording": rows(found, phrasing="heldout")}
 
 
 def changes(found: Cells) -> list[Row]:

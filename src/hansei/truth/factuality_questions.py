@@ -11,6 +11,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ OPPOSITE = {"true": "false", "false": "true", "yes": "no", "no": "yes"}
 
 
 def read_questions(path: str | Path, *, seed: int = 0, limit: int | None = None, heldout: float = 0.4) -> list[Prompt]:
-    """The questions of a file as prompts, divided into train and heldout where the file says nothing.
+    """The questions of a file as prompts, divided into train and heldout where the file says nothing; each once.
 
     `reference` is the best answer, `truth["aliases"]` the other right ones, `truth["wrong"]` known wrong ones.
     Raises BadInput at the first row that can't be read, with its place.
@@ -39,7 +40,7 @@ def read_questions(path: str | Path, *, seed: int = 0, limit: int | None = None,
     made: dict[str, Prompt] = {}
     for where, row in islice(rows, limit):
         prompt = _prompt(where, row)
-        made.setdefault(prompt.id, prompt)  # the same question twice is one
+        made[prompt.id] = _joined(made[prompt.id], prompt) if prompt.id in made else prompt
     return assign_splits(list(made.values()), seed, 0.0, heldout)
 
 
@@ -99,6 +100,19 @@ def _prompt(where: str, row: Mapping[str, Any]) -> Prompt:
         truth={"aliases": right[1:], "wrong": wrong},
         reference=right[0],
     )
+
+
+def _joined(one: Prompt, again: Prompt) -> Prompt:
+    """A question that stands in the file twice: its right answers are those of both rows, and so are its wrong ones."""
+    right = [*_answers(one), *_answers(again)]
+    wrong = [*(one.truth or {})["wrong"], *(again.truth or {})["wrong"]]
+    told = {"aliases": list(dict.fromkeys(right))[1:], "wrong": list(dict.fromkeys(wrong))}
+    return replace(one, truth=told)
+
+
+def _answers(prompt: Prompt) -> list[str]:
+    """The accepted answers as the file has them, the best one first."""
+    return [str(prompt.reference), *(prompt.truth or {})["aliases"]]
 
 
 def _texts(where: str, name: str, value: Any) -> list[str]:
