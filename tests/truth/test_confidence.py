@@ -147,7 +147,7 @@ def test_what_can_not_be_read_earns_nothing_or_the_least_and_is_counted() -> Non
     lost: Counter[str] = Counter()
     known = {"What is q?": 1.0, "What is r?": None}
     asked = [question("q"), question("r")]
-    worth = method.confidence_reward(asked, lambda p, _: known[p.messages[0].content], PLAIN, lost)
+    worth = method.confidence_reward(asked, lambda pairs: [known[p.messages[0].content] for p, _ in pairs], PLAIN, lost)
     q, r = (PLAIN.ask(p.messages) for p in asked)
     assert worth(q, "it Confidence: 8") == pytest.approx(1 - 2 * 0.2**2)
     assert worth(q, "it Confidence: very") == -1
@@ -166,7 +166,7 @@ def test_an_answer_without_a_confidence_is_unscored_and_counted() -> None:
     answers = [attempt(t, prompt=p.id) for t, p in zip(texts, asked, strict=False)]
     answers.append(attempt("", error="down", prompt="q4"))
     judged = {"right": 1.0, "wrong": 0.0, "unknown": None}
-    values = stated(asked, answers, PLAIN, lambda _, answer: judged[answer.split()[0]])
+    values = stated(asked, answers, PLAIN, lambda pairs: [judged[answer.split()[0]] for _, answer in pairs])
     assert list(values.values()) == [(0.9, 1.0), (None, 1.0), (None, 0.0), (0.2, None), (None, None)]
     assert counts(values) == {"answers": 5, "without confidence": 2, "not judged": 2}
     with pytest.raises(BadInput, match="not one of 1 answers"):
@@ -175,5 +175,5 @@ def test_an_answer_without_a_confidence_is_unscored_and_counted() -> None:
 
 def test_self_consistency_is_the_share_of_the_commonest_answer() -> None:
     found = [of_sizes("x", 6, 4), Case(question("y"), ())]
-    values = self_consistency(found, lambda _, answer: float(answer == "x0-0"))
+    values = self_consistency(found, lambda pairs: [float(answer == "x0-0") for _, answer in pairs])
     assert values == {"x": (0.6, 1.0), "y": (None, None)}

@@ -54,8 +54,7 @@ def test_chains_are_clustered_by_the_value_that_they_tell(asked: dict[str, Promp
     for prompt in asked.values():
         texts = [told(prompt, right(prompt), 0), told(prompt, right(prompt), 1), told(prompt, other(prompt)), "Hm."]
         assert town.meaning(prompt, [*texts, "Hm.", "Ha."]) == [0, 0, 1, 2, 2, 3]
-        assert town.correct(prompt, texts[0]) == town.correct(prompt, texts[1]) == 1
-        assert town.correct(prompt, texts[2]) == town.correct(prompt, texts[3]) == 0
+        assert town.correct([(prompt, text) for text in texts]) == [1, 1, 0, 0]
         assert town.meaning(prompt, [say.confident(texts[1], 3, other(prompt)), texts[0]]) == [0, 0]
 
 

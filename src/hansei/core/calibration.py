@@ -189,7 +189,7 @@ def _two_way(
         return NOTHING
     drawn = []
     for _ in range(draws):
-        seeds = list(map(int, rng.integers(S, size=S)))
+        seeds: list[int] = rng.integers(0, S, size=(S,)).tolist()
         items = np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])
         drawn.append(statistic(seeds, items))
     there = [d for d in drawn if d is not None]

@@ -53,8 +53,8 @@ _NUMBER = re.compile(r"\s*(10|[1-9])(?:\s*/\s*10)?(?![\w%/]|\s*%|[.,]\d)")
 Array = NDArray[np.float32]
 Meaning = Callable[[Prompt, Sequence[str]], list[int]]
 """(prompt, chains) -> the number of each chain's cluster."""
-Correct = Callable[[Prompt, str], float | None]
-"""(prompt, answer) -> 1 right, 0 wrong, between them partly; None where nobody can say."""
+Correct = Callable[[Sequence[tuple[Prompt, str]]], list[float | None]]
+"""(prompt, answer) pairs -> 1 right, 0 wrong, between them partly; None where nobody can say."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ def confidence_reward(prompts: Sequence[Prompt], correct: Correct, form: Form, c
         if stated.confidence is None:
             counts["confidences that can't be read"] += 1
             return UNREADABLE
-        right = correct(by_chat[chat], stated.answer)
+        (right,) = correct([(by_chat[chat], stated.answer)])
         if right is None:
             counts["answers that nobody could judge"] += 1
             return None

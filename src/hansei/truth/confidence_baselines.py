@@ -16,22 +16,17 @@ Values = Mapping[str, tuple[float | None, float | None]]
 
 def stated(prompts: Sequence[Prompt], attempts: Sequence[Attempt], form: Form, correct: Correct) -> Values:
     """What answers in the form say of themselves. Of the untaught model this is "asked directly"."""
-    found: dict[str, tuple[float | None, float | None]] = {p.id: (None, None) for p in prompts}
-    for prompt, attempt in zip(prompts, attempts, strict=True):
-        if attempt.error is None:
-            read = form.read(attempt.text)
-            found[prompt.id] = (read.confidence, correct(prompt, read.answer))
-    return found
+    there = [(p, form.read(a.text)) for p, a in zip(prompts, attempts, strict=True) if a.error is None]
+    right = correct([(prompt, read.answer) for prompt, read in there])
+    return _nothing(prompts) | {p.id: (read.confidence, r) for (p, read), r in zip(there, right, strict=True)}
 
 
 def self_consistency(found: Sequence[Case], correct: Correct) -> Values:
     """The answer of the largest cluster, and its share of the chains."""
-    return {
-        case.prompt.id: (case.clusters[0].share, correct(case.prompt, case.clusters[0].chains[0]))
-        if case.clusters
-        else (None, None)
-        for case in found
-    }
+    largest = [(case.prompt, case.clusters[0]) for case in found if case.clusters]
+    right = correct([(prompt, cluster.chains[0]) for prompt, cluster in largest])
+    shares = {prompt.id: (cluster.share, r) for (prompt, cluster), r in zip(largest, right, strict=True)}
+    return _nothing([case.prompt for case in found]) | shares
 
 
 def token_probability(
@@ -43,12 +38,16 @@ def token_probability(
     """
     there = [(p, a) for p, a in zip(prompts, attempts, strict=True) if a.error is None and a.text]
     scores = model.logprobs([(a.asked, a.text) for _, a in there])
-    found: dict[str, tuple[float | None, float | None]] = {p.id: (None, None) for p in prompts}
-    for (prompt, attempt), logp in zip(there, scores, strict=True):
-        if logp:
-            total = sum(logp) / (len(logp) if mean else 1)
-            found[prompt.id] = (min(1.0, math.exp(total)), correct(prompt, attempt.text))
-    return found
+    right = correct([(p, a.text) for p, a in there])
+    return _nothing(prompts) | {
+        p.id: (min(1.0, math.exp(sum(logp) / (len(logp) if mean else 1))), r)
+        for (p, _), logp, r in zip(there, scores, right, strict=True)
+        if logp
+    }
+
+
+def _nothing(prompts: Sequence[Prompt]) -> dict[str, tuple[float | None, float | None]]:
+    return {prompt.id: (None, None) for prompt in prompts}
 
 
 def counts(values: Values) -> dict[str, int]:

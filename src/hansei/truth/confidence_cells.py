@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ LONGEST = 32  # the town's longest answer with a confidence has some 28 tokens
 ANSWER = Sampling(max_new_tokens=LONGEST)
 CHAIN = Sampling(temperature=1.0, max_new_tokens=20)
 """Of the chains: the plain answer alone."""
-AGAIN, AGAIN_OF = 50, 96
+AGAIN, AGAIN_OF = 50, 72
 """Faithfulness: how often a question is asked again, and how many questions are (50 and 100 in the paper)."""
 ROLLOUT = RolloutSettings(beta=0.0, num_generations=8, max_completion=LONGEST, learn_after=method.MARK)
 """Without a penalty against the start: only the confidence is learnt, and its reward is proper by itself."""
-RL_BATCH = 64
+SFT_BATCH, RL_BATCH = 32, 64
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,20 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """One way of teaching."""
+
+    name: str
+    """As the table calls it."""
+    teaching: method.Teaching
+    """What becomes of the chains."""
+    sft: Stage
+    """Stage 1."""
+    rl: Stage | None = None
+    """Stage 2, from the student of the last of stage 1's steps; None: stage 1 alone."""
+
+
+@dataclass(frozen=True)
 class Cell:
     """A seed's chains, and the students that are taught from them."""
 
@@ -55,12 +69,8 @@ class Cell:
     """People of each fame that are taught about, six questions each."""
     chains: int
     """Chains of each question."""
-    teaching: method.Teaching
-    """What becomes of them."""
-    sft: Stage
-    """Stage 1."""
-    rl: tuple[Stage, ...]
-    """Stage 2, each from the student of the last of stage 1's steps; none: stage 1 alone."""
+    recipes: tuple[Recipe, ...]
+    """What is taught."""
     split: Split
     """Where all are measured."""
     asked: int
@@ -86,10 +96,14 @@ def run_untaught(task: Untaught) -> dict[str, Any]:
         answers = ask(base, prompts, ANSWER, journal)
         drawn = ask_chains(base, prompts, CHAIN, task.chains, journal)
         found = method.cases(prompts, drawn, town.meaning)
-        right = {p.id: (None, town.correct(p, a.text)) for p, a in zip(prompts, answers, strict=True)}
+        right = town.correct([(p, a.text) for p, a in zip(prompts, answers, strict=True)])
         return {
-            "plain": {"values": right, "faithful": {}, "texts": _some(prompts, answers)},
-            "asked directly": measure(base, prompts, 0, journal),
+            "plain": {
+                "values": {p.id: (None, r) for p, r in zip(prompts, right, strict=True)},
+                "faithful": {},
+                "texts": _some(prompts, answers),
+            },
+            "asked directly": measure(base, prompts, 0, journal, faithful=task.split == "heldout"),
             "self-consistency": {"values": self_consistency(found, town.correct), "faithful": {}, "texts": {}},
             **{
                 f"token probability, {name}": {
@@ -103,23 +117,33 @@ def run_untaught(task: Untaught) -> dict[str, Any]:
 
 
 def run_cell(cell: Cell) -> dict[str, Any]:
-    """Samples, teaches and measures: {"cell", "counts", "rows": [{"row", "learning_rate", "steps", **Measured}]}."""
-    counts: Counter[str] = Counter()
+    """Samples, teaches and measures: {"cell", "counts": {recipe: counts}, "rows": [{"row", "stage", "learning_rate",
+    "steps", **Measured}]}."""
+    rows, counts = [], {}
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
-        place, asked = Path(folder), questions(cell.split, cell.asked)
-        lessons = lessons_of(cell, journal, counts)
-        students = [("stage 1: SFT", cell.sft, steps, path) for steps, path in _sft(cell, lessons, place).items()]
-        start = students[-1][3]
-        for number, stage in enumerate(cell.rl):
-            taught = _rl(cell, stage, start, place / f"rl-{number}", counts)
-            students += [("stage 2: RLOO", stage, steps, path) for steps, path in taught.items()]
-        rows = [
-            {"row": name, "learning_rate": stage.learning_rate, "steps": steps}
-            | measure(load(str(path), device="cpu"), asked, cell.seed, journal)
-            for name, stage, steps, path in students
-        ]
-        counts["lessons"] = len(lessons)
-        return {"cell": asdict(cell), "counts": dict(counts), "rows": rows}
+        asked, found = questions(cell.split, cell.asked), cases_of(cell, journal)
+        for number, recipe in enumerate(cell.recipes):
+            lost: Counter[str] = Counter()
+            for stage, rate, steps, path in _students(cell, recipe, found, Path(folder) / str(number), lost):
+                head = {"row": recipe.name, "stage": stage, "learning_rate": rate, "steps": steps}
+                student, proof = load(str(path), device="cpu"), cell.split == "heldout"
+                rows.append(head | measure(student, asked, cell.seed, journal, faithful=proof))
+            counts[recipe.name] = dict(lost)
+    return {"cell": asdict(cell), "counts": counts, "rows": rows}
+
+
+def _students(
+    cell: Cell, recipe: Recipe, found: Sequence[method.Case], place: Path, lost: Counter[str]
+) -> Iterator[tuple[int, float, int, Path]]:
+    """Stage, learning rate, step count and folder of every student of a recipe."""
+    lessons = method.lessons(found, town.reflect, town.FORM, recipe.teaching, lost)
+    lost["lessons"] = len(lessons)
+    taught = _sft(cell.seed, recipe.sft, lessons, place / "sft")
+    yield from ((1, recipe.sft.learning_rate, steps, path) for steps, path in taught.items())
+    if recipe.rl is not None:
+        start = taught[max(recipe.sft.steps)]
+        taught = _rl(cell, recipe.rl, start, place / "rl", lost)
+        yield from ((2, recipe.rl.learning_rate, steps, path) for steps, path in taught.items())
 
 
 def questions(split: Split, people: int) -> list[Prompt]:
@@ -132,45 +156,46 @@ def questions(split: Split, people: int) -> list[Prompt]:
     return [other[p.tags["entity"], p.tags["attribute"]] if number % 2 else p for number, p in enumerate(tuned)]
 
 
-def lessons_of(cell: Cell, journal: Journal, counts: Counter[str]) -> list[Lesson]:
-    """Stage 1's lessons, from the base's own chains about the people on the train shelf; no fact is looked up."""
+def cases_of(cell: Cell, journal: Journal) -> list[method.Case]:
+    """The base's own chains about people on the train shelf, clustered; no fact is looked up."""
     base, asked = load("town:registry", device="cpu"), questions("train", cell.people)
     drawn = ask_chains(base, asked, replace(CHAIN, seed=cell.seed), cell.chains, journal)
-    found = method.cases(asked, drawn, town.meaning)
-    return method.lessons(found, town.reflect, town.FORM, cell.teaching, counts)
+    return method.cases(asked, drawn, town.meaning)
 
 
-def _sft(cell: Cell, lessons: Sequence[Lesson], place: Path) -> Mapping[int, Path]:
+def _sft(seed: int, stage: Stage, lessons: Sequence[Lesson], out: Path) -> dict[int, Path]:
     from hansei.training.sft import train_sft
 
-    settings = _training(cell, cell.sft, 32)
-    out = train_sft(town_path("registry"), lessons, settings, place / "sft", keep_steps=cell.sft.steps)
-    return {steps: out / f"step-{steps}" for steps in cell.sft.steps}
-
-
-def _rl(cell: Cell, stage: Stage, start: Path, out: Path, counts: Counter[str]) -> Mapping[int, Path]:
-    from hansei.training.reinforcement import train_rloo
-
-    asked = questions("train", cell.people)
-    worth = method.confidence_reward(asked, town.correct, town.FORM, counts)
-    chats = [town.FORM.ask(p.messages) for p in asked]
-    train_rloo(str(start), chats, worth, _training(cell, stage, RL_BATCH), out, rollout=ROLLOUT, keep_steps=stage.steps)
+    train_sft(town_path("registry"), lessons, _training(seed, stage, SFT_BATCH), out, keep_steps=stage.steps)
     return {steps: out / f"step-{steps}" for steps in stage.steps}
 
 
-def _training(cell: Cell, stage: Stage, batch: int) -> TrainSettings:
+def _rl(cell: Cell, stage: Stage, start: Path, out: Path, lost: Counter[str]) -> dict[int, Path]:
+    from hansei.training.reinforcement import train_rloo
+
+    asked = questions("train", cell.people)
+    worth = method.confidence_reward(asked, town.correct, town.FORM, lost)
+    chats = [town.FORM.ask(p.messages) for p in asked]
+    settings = _training(cell.seed, stage, RL_BATCH)
+    train_rloo(str(start), chats, worth, settings, out, rollout=ROLLOUT, keep_steps=stage.steps)
+    return {steps: out / f"step-{steps}" for steps in stage.steps}
+
+
+def _training(seed: int, stage: Stage, batch: int) -> TrainSettings:
     return TrainSettings(
         steps=max(stage.steps),
         batch=batch,
         learning_rate=stage.learning_rate,
-        seed=cell.seed,
+        seed=seed,
         adapter="none",
         max_length=256,
         device="cpu",
     )
 
 
-def measure(model: Model, prompts: Sequence[Prompt], seed: int, journal: Journal) -> dict[str, Any]:
+def measure(
+    model: Model, prompts: Sequence[Prompt], seed: int, journal: Journal, *, faithful: bool = True
+) -> dict[str, Any]:
     """A Measured: {"values": {prompt id: (confidence, correct)}, "faithful": {prompt id: 0 or 1}, "texts": some}.
 
     Answers are greedy. Faithfulness is that of each reflection to what the same model says, in the same form, when it
@@ -180,7 +205,7 @@ def measure(model: Model, prompts: Sequence[Prompt], seed: int, journal: Journal
     chosen = prompts[:: max(1, len(prompts) // AGAIN_OF)]
     return {
         "values": stated(prompts, answers, town.FORM, town.correct),
-        "faithful": _faithful(model, chosen, {a.prompt_id: a for a in answers}, seed, journal),
+        "faithful": _faithful(model, chosen, {a.prompt_id: a for a in answers}, seed, journal) if faithful else {},
         "texts": _some(prompts, answers),
     }
 

@@ -46,9 +46,9 @@ def value_of(prompt: Prompt, text: str) -> Hashable:
 meaning = by_key(value_of)
 
 
-def correct(prompt: Prompt, answer: str) -> float:
-    """1 if the judge of the registry passes the answer, else 0."""
-    return float(grading.grade(prompt.truth or {}, answer)[0] == "pass")
+def correct(answers: Sequence[tuple[Prompt, str]]) -> list[float | None]:
+    """1 for each answer that the judge of the registry passes, else 0."""
+    return [float(grading.grade(prompt.truth or {}, answer)[0] == "pass") for prompt, answer in answers]
 
 
 def reflect(pairs: Sequence[tuple[Case, Cluster]]) -> list[str | None]:
