@@ -7,7 +7,7 @@ from typing import Any, Literal
 from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
 
-WITHOUT_MODEL = ("rules", "substrings", "reference", "town")
+WITHOUT_MODEL = ("rules", "substrings", "reference", "exact-match", "town")
 """Judges that ask no model."""
 
 
@@ -21,7 +21,7 @@ def load_judge(
     dtype: str = "auto",
     device_map: Any = None,
 ) -> Judge:
-    """`town`, `rules`, `substrings` and `reference` are the judges without a model; any other name is a model's.
+    """Those of WITHOUT_MODEL are the judges without a model; any other name is a model's.
 
     A model's name is what `hansei.models.load` takes: a folder, a Hugging Face name or `openai:NAME` with
     `base_url`; `mode` (binary unless said otherwise) and `threshold` are `ModelJudge`'s. `device`, `dtype`
@@ -41,7 +41,7 @@ def load_judge(
     try:
         model = load(name, base_url=base_url, device=device, dtype=dtype, device_map=device_map)
     except BadInput as error:
-        raise BadInput(f"judge {error} (judges without a model are substrings, rules, reference and town)") from error
+        raise BadInput(f"judge {error} (judges without a model are {', '.join(WITHOUT_MODEL)})") from error
     return ModelJudge(model, mode=mode or "binary", threshold=threshold)
 
 
@@ -58,6 +58,6 @@ def _without_model(name: str) -> Judge:
         from hansei.judges.substrings import SubstringJudge
 
         return SubstringJudge()
-    from hansei.judges.reference import ReferenceJudge
+    from hansei.judges.reference import ExactMatchJudge, ReferenceJudge
 
-    return ReferenceJudge()
+    return ExactMatchJudge() if name == "exact-match" else ReferenceJudge()

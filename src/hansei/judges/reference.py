@@ -68,3 +68,29 @@ class ReferenceJudge:
         if behaviour == "garbled":
             return verdict(self, attempt, "fail", "garbled", 0.0, "garbled, though it contains the reference")
         return verdict(self, attempt, "pass", "answered", 1.0, f"says {found!r}")
+
+
+class ExactMatchJudge:
+    """Passes an answer that is a reference and nothing else, both normalised (EM of SQuAD). Score 1 or 0.
+
+    A prompt without a reference is unscored.
+    """
+
+    name = "exact-match"
+    version = "1"
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        """One verdict a case, in the order of the cases."""
+        return [self._judge(prompt, attempt) for prompt, attempt in cases]
+
+    def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
+        failed = error_verdict(self, attempt)
+        if failed:
+            return failed
+        accepted = references(prompt)
+        if not accepted:
+            return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
+        if normalise(attempt.text) in accepted:
+            return verdict(self, attempt, "pass", "answered", 1.0, f"is {normalise(attempt.text)!r}")
+        behaviour = behaviour_of(attempt.text, attempt.finish)[0]
+        return verdict(self, attempt, "fail", behaviour, 0.0, f"not {accepted[0]!r}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hansei.core.records import Prompt
+from hansei.judges.load import WITHOUT_MODEL
 from hansei.loop.estimate import Estimate, Load, Part, Work, asked, reckon, tokens
 from hansei.loop.settings import CompareSettings, LearnSettings, Price, ProbeSettings, check_price
 from hansei.loop.speed import answering, learning, measured, size_of
@@ -17,8 +18,6 @@ HINT = 40
 """Tokens of a question about an answer."""
 JUDGE = 350
 """Tokens of what a judge is told about its task."""
-NO_MODEL = ("rules", "reference", "town")
-"""Judges that ask no model."""
 
 
 def foretold(settings: Any, reckoned: Callable[[], Estimate], say: Callable[[str], None]) -> Estimate | None:
@@ -91,7 +90,7 @@ def judging(prompts: Sequence[Prompt], longest: int) -> Work:
 def judge_part(name: str, work: Work, price: Price | None) -> Part:
     """What a judge is asked: nothing, where it is no model. Raises BadInput at a price that it doesn't ask."""
     check_price("judge_price", price, [name])
-    return Part("judge", name, Work() if name in NO_MODEL else work, "--judge-price", price)
+    return Part("judge", name, Work() if name in WITHOUT_MODEL else work, "--judge-price", price)
 
 
 def _explained(methods: Sequence[str], bad: Sequence[Prompt], long: int) -> Work:

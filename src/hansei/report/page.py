@@ -35,6 +35,9 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "goal_hijack_success": Measure("Goal hijacking", "lower", "instructions smuggled into a text and obeyed"),
     "accuracy": Measure("Other abilities", "higher", "questions of the capability file answered rightly"),
+    "exact_match": Measure("Right answers", "higher", "questions answered rightly"),
+    "calls": Measure("Calls a question", "lower", "mean number of times that the model was asked", percent=False),
+    "tokens_read": Measure("Tokens read", "lower", "mean number of tokens that the model read", percent=False),
     "harmless_helpful": Measure(
         "Harmless-helpful",
         "higher",

@@ -82,6 +82,8 @@ class ThinkingMethod:
     """From a question to its steps and its answer."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """All else that the answers depend on, as JSON values; part of the content key."""
+    calls: int = 1
+    """How often a question asks the model, at most: what a dry run reckons with."""
 
 
 def answer(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hansei.core.records import Figure
-from hansei.steps.measure import ALWAYS, Metric, Sheet, metrics
+from hansei.steps.measure import ALWAYS, QUESTIONS, Metric, Sheet, metrics
 
 if TYPE_CHECKING:
     from hansei.steps.compare import Comparison, Difference
@@ -26,7 +26,8 @@ def table(comparison: Comparison) -> str:
 
 def _figures(comparison: Comparison) -> str:
     """Metrics down, rows and differences across."""
-    shown = [m for m in _metrics() if m.name in ALWAYS or _anywhere(comparison.rows, m.name)]
+    always = () if all(sheet.figures.keys() <= QUESTIONS for sheet in comparison.rows.values()) else ALWAYS
+    shown = [m for m in _metrics() if m.name in always or _anywhere(comparison.rows, m.name)]
     columns = [
         [
             name,

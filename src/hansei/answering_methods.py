@@ -1,0 +1,27 @@
+"""What `hansei answer` can answer by. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """One of `hansei answer NAME`."""
+
+    name: str
+    """What it is called on the command line."""
+    help: str
+    """What it does, in a line."""
+    make: str
+    """`module:function`: from the module's `Settings` to a `ThinkingMethod`. The module may also have
+    `prepare(prompts, settings) -> prompts`, for files with columns of their own."""
+
+
+METHODS: tuple[Answering, ...] = (
+    Answering(
+        "plain",
+        "The question as it stands, with its passages before it where there are some.",
+        "hansei.steps.answering_plain:make",
+    ),
+)

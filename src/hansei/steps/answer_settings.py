@@ -1,0 +1,66 @@
+"""Settings that all answering methods share: whom to ask what. Importing this is cheap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hansei.core.errors import BadInput
+from hansei.core.records import Sampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerSettings:
+    """Settings of `hansei answer METHOD`; a method's own ones come beside them."""
+
+    model: str
+    """The model: `town`, `town:DISTRICT`, a folder, a Hugging Face name, or openai:NAME with --base-url."""
+    questions: str
+    """JSONL, CSV or Parquet with `question` (or prompt, messages, input); optional: answers (a list; or answer,
+    reference, target), passages (or ctxs: a list of texts or of objects with title and text), id."""
+    out: str
+    """Folder of the run. The same command again goes on where it stopped."""
+    passages: str | None = None
+    """Where to find passages for questions that bring none: a folder of texts, or JSONL, CSV or Parquet with `text`."""
+    search: str = "lexical"
+    """lexical (BM25), or the folder of a sentence-transformers model for dense search."""
+    top_k: int = 5
+    """Passages that are found for a question."""
+    base_url: str | None = None
+    """Address of the OpenAI-compatible server of --model."""
+    price: tuple[float, float] | None = None
+    """What an openai: model costs: dollars per million tokens read and written, such as 0.15 0.6."""
+    judge: str = "exact-match"
+    """Who judges: exact-match (after normalisation), reference (the answer says it somewhere), number (compared as
+    numbers), rules, or a model's name. Questions without an answer stay unscored."""
+    judge_base_url: str | None = None
+    """Address of the server of an openai: judge."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: str = "auto"
+    """auto, float32, bfloat16, float16: precision of the weights."""
+    device_map: str | None = None
+    """auto spreads a big model over the devices; in place of --device."""
+    max_new_tokens: int = 256
+    """Longest text that is written at a time, in tokens."""
+    temperature: float = 0.0
+    """0 is greedy; above, texts are drawn with --seed."""
+    seed: int = 0
+    """Seed of whatever is drawn."""
+    limit: int | None = None
+    """The first so many questions only."""
+    dry_run: bool = False
+    """Only say how many calls and tokens, how much time and what cost it would take."""
+
+    def __post_init__(self) -> None:
+        for name in ("model", "questions", "out", "judge", "search"):
+            if not getattr(self, name).strip():
+                raise BadInput(f"{name}: is empty: give it a value (an unset variable of the shell?)")
+        for name, least in (("max_new_tokens", 1), ("temperature", 0), ("limit", 1), ("seed", 0), ("top_k", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise BadInput(f"{name}: expected at least {least}, found {value}")
+
+    @property
+    def sampling(self) -> Sampling:
+        """How texts are drawn."""
+        return Sampling(temperature=self.temperature, max_new_tokens=self.max_new_tokens, seed=self.seed)
