@@ -95,18 +95,20 @@ DITTO = Play()
 SPIN = Play(expert=1.0, replay=0.0, inter_model=0.0, beta=0.1, moving_reference=True)
 
 
-def check_demonstrations(demonstrations: Sequence[Prompt]) -> None:
-    """Raises BadInput where there is none, one has no answer, or two are the same."""
+def check_demonstrations(demonstrations: Sequence[Prompt], where: str = "demonstrations") -> None:
+    """Raises BadInput where there is none, one has no answer, or two are the same; `where`: what they come from."""
     if not demonstrations:
-        raise BadInput("demonstrations: one at least was expected, found none")
-    seen: dict[tuple[str, str], str] = {}
-    for shown in demonstrations:
+        raise BadInput(f"{where}: one demonstration at least was expected, found none")
+    seen: dict[tuple[str, str], int] = {}
+    for number, shown in enumerate(demonstrations, 1):
         if not (shown.reference or "").strip():
-            raise BadInput(f"demonstration {shown.id}: has no answer (reference): write one, or remove it")
+            raise BadInput(f"{where}: demonstration {number} has no answer: write one into `reference`, or remove it")
         told = (normalise(" ".join(m.content for m in shown.messages)), normalise(shown.reference or ""))
         if told in seen:
-            raise BadInput(f"demonstration {shown.id}: is the same as {seen[told]}: remove one, it shows nothing new")
-        seen[told] = shown.id
+            raise BadInput(
+                f"{where}: demonstration {number} is the same as number {seen[told]}: remove one, it shows nothing new"
+            )
+        seen[told] = number
 
 
 def few_shot(demonstrations: Sequence[Prompt]) -> AnsweringMethod:
