@@ -1,4 +1,4 @@
-"""Rows of a user's JSONL, CSV or Parquet file, gzipped or not; what is wrong with it is said with its line."""
+"""Rows of a user's JSONL, CSV, TSV or Parquet file, gzipped or not; what is wrong with it is said with its line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hansei.core.errors import BadInput
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
+PAIRS = ".tsv"
 _LONGEST_FIELD = 10**9  # csv's own limit of 131,072 characters is shorter than a long prompt
 
 
@@ -28,16 +29,17 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     """The rows of a file, in order; what they hold is told from its suffix.
 
     JSONL: one object a line, blank lines skipped. CSV: UTF-8, commas, a header line; an empty field is None
-    and columns without a name (a pandas index) are left out. Parquet: any columns. Lines count from 1. A further
+    and columns without a name (a pandas index) are left out. TSV: two fields a line without header, a question and
+    its answer, as MGSM has them. Parquet: any columns. Lines count from 1. A further
     `.gz` (rows.jsonl.gz) is unpacked.
     Raises BadInput at whatever is no such file, once the row is reached.
     """
     path = Path(path)
     suffix = _suffix(path)
-    if suffix not in SUFFIXES and not path.is_dir():
+    if suffix not in (*SUFFIXES, PAIRS) and not path.is_dir():
         raise BadInput(f"{path}: a file ending in {', '.join(SUFFIXES)} was expected: convert or rename it")
     data = _read(path)
-    readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+    readers = {".jsonl": _jsonl, ".csv": _csv, PAIRS: _tsv, ".parquet": _parquet}
     return readers[suffix](path, data)
 
 
@@ -131,6 +133,16 @@ def _csv(path: Path, data: bytes) -> Iterator[Row]:
         raise BadInput(f"{path}, line {end + 1}: broken CSV ({error}): mend the quotes") from error
     finally:
         csv.field_size_limit(limit)
+
+
+def _tsv(path: Path, data: bytes) -> Iterator[Row]:
+    for number, line in enumerate(_text(path, data).split("\n"), 1):
+        where, fields = f"{path}, line {number}", line.rstrip("\r").split("\t")
+        if not line.strip():
+            continue
+        if len(fields) != 2 or not all(field.strip() for field in fields):
+            raise BadInput(f"{where}: a question, a tab and its answer were expected, found {line[:60]!r}")
+        yield Row(where, {"question": fields[0], "answer": fields[1]})
 
 
 def _header(path: Path, fields: list[str]) -> list[str]:

@@ -16,7 +16,6 @@ as numbers, where the released scorer takes "50%" for "5" (it compares prefixes)
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +26,8 @@ from hansei.core.records import Prompt, Sampling, user
 from hansei.reasoning.answers import extract, vote
 from hansei.reasoning.invalid import Solved, Unbuildable, Wrong, invalid
 from hansei.reasoning.objects import recogniser
-from hansei.reasoning.problems import read_problems
+from hansei.reasoning.problems import read_problems, without_solution
+from hansei.steps.answer_settings import AnswerSettings
 from hansei.steps.answering import Ask, Thinking, ThinkingMethod
 
 VERSION = "1"
@@ -44,9 +44,11 @@ POOL = 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Settings of contrastive chain-of-thought."""
+class Settings(AnswerSettings):
+    """Settings of `hansei answer contrastive-cot`."""
 
+    judge: str = "number"
+    """Who judges: number (compared as numbers), exact-match, reference, rules, or a model's name."""
     demonstrations: str | None = None
     """File of solved problems for demonstrations: GSM8K's train.jsonl, or rows with question, explanation and answer;
     the school's own problems where not given."""
@@ -57,20 +59,15 @@ class Settings:
     explain: bool = True
     """Whether demonstrations have explanations; without them it is standard prompting."""
     samples: int = 1
-    """Answers that are drawn; with more than one, the most frequent counts (self-consistency)."""
-    temperature: float = 0.7
-    """Temperature of several samples; a single one is greedy."""
-    max_new_tokens: int = 256
-    """Longest explanation and answer, in tokens."""
+    """Answers that are drawn; with more than one, the most frequent counts (self-consistency), at --temperature."""
     recogniser: str = "rules"
     """Finds the objects of an explanation: `rules`, or `spacy:PIPELINE`."""
-    seed: int = 0
-    """Seed of demonstrations, wrong explanations and samples."""
 
     def __post_init__(self) -> None:
         """Raises BadInput for what is no method."""
-        if self.shots < 0 or self.samples < 1 or self.temperature < 0 or self.max_new_tokens < 1:
-            raise BadInput("contrastive-cot: shots >= 0, samples >= 1, temperature >= 0, max_new_tokens >= 1 expected")
+        super().__post_init__()
+        if self.shots < 0 or self.samples < 1:
+            raise BadInput("contrastive-cot: shots of 0 or more and samples of 1 or more were expected")
         if self.samples > 1 and self.temperature == 0:
             raise BadInput("contrastive-cot: several samples at temperature 0 are one sample: set --temperature")
         if not self.explain and self.mistake != "none":
@@ -87,25 +84,44 @@ class Demonstration:
     """Wrong explanation and answer; None in plain chain-of-thought."""
 
 
-def method(settings: Settings) -> ThinkingMethod:
+def make(settings: Settings) -> ThinkingMethod:
     """The method with demonstrations from the settings' file. Raises BadInput where there are not enough."""
-    return of(demonstrations(_pool(settings), settings), settings)
+    pool = read_problems(settings.demonstrations) if settings.demonstrations else school_pool(settings.seed)
+    try:
+        shots = demonstrations(
+            pool, settings.shots, settings.mistake, settings.seed, settings.explain, settings.recogniser
+        )
+    except BadInput as error:
+        raise BadInput(f"{settings.demonstrations or 'school'}: {error}") from error
+    return of(shots, settings.sampling, settings.samples, settings.explain)
 
 
-def of(shots: Sequence[Demonstration], settings: Settings) -> ThinkingMethod:
+def prepare(prompts: Sequence[Prompt], _: Settings) -> list[Prompt]:
+    """The questions of a file with the answer alone as their reference (GSM8K's rows hold the solution, too)."""
+    return [without_solution(prompt) for prompt in prompts]
+
+
+def of(shots: Sequence[Demonstration], sampling: Sampling, samples: int = 1, explain: bool = True) -> ThinkingMethod:
     """The method with these demonstrations."""
-    think = functools.partial(_think, shots, settings)
-    known = {**asdict(settings), "demonstrations": [asdict(shot) for shot in shots]}
-    return ThinkingMethod("contrastive-cot", VERSION, think, known)
+
+    def think(prompt: Prompt) -> Thinking:
+        question = prompt.messages[-1].content
+        if any(shot.solved.question == question for shot in shots):
+            raise BadInput(f"prompt {prompt.id}: the question is one of the demonstrations")
+        chat = (*prompt.messages[:-1], *user(asked(shots, question, explain=explain)))
+        replies = yield Ask.samples(chat, samples, sampling, "explanation")
+        found = [extract(reply.text) if explain else answer_alone(reply.text) for reply in replies]
+        return vote(found) or ""
+
+    known = {"shots": [asdict(shot) for shot in shots], "sampling": sampling, "samples": samples, "explain": explain}
+    return ThinkingMethod("contrastive-cot", VERSION, think, known, calls=samples)
 
 
-def _pool(settings: Settings) -> list[Solved]:
-    if settings.demonstrations is None:
-        from hansei.town import school
+def school_pool(seed: int) -> list[Solved]:
+    """Solved problems of the school, from its split `train`."""
+    from hansei.town import school
 
-        prompts = school.prompts("train", POOL, seed=settings.seed)
-        return [solved_of(prompt) for prompt in prompts]
-    return read_problems(settings.demonstrations)
+    return [solved_of(prompt) for prompt in school.prompts("train", POOL, seed=seed)]
 
 
 def solved_of(prompt: Prompt) -> Solved:
@@ -114,32 +130,32 @@ def solved_of(prompt: Prompt) -> Solved:
     return Solved(prompt.messages[-1].content, truth["worked"], str(truth["answer"]), prompt.id)
 
 
-def demonstrations(pool: Sequence[Solved], settings: Settings) -> list[Demonstration]:
+def demonstrations(
+    pool: Sequence[Solved], shots: int, mistake: Mistake, seed: int, explain: bool = True, finder: str = "rules"
+) -> list[Demonstration]:
     """`shots` demonstrations from the pool in a seeded order; problems that can't be spoilt are passed over.
 
     The order doesn't depend on the kind of mistake, so that two kinds have mostly the same demonstrations.
     Raises BadInput where the pool has not enough.
     """
-    recognise = recogniser(settings.recogniser)
-    order = random.Random(f"demonstrations {settings.seed}").sample(list(pool), min(POOL, len(pool)))
-    usable = [solved for solved in order if solved.explanation or not settings.explain]
+    recognise = recogniser(finder)
+    order = random.Random(f"demonstrations {seed}").sample(list(pool), min(POOL, len(pool)))
+    usable = [solved for solved in order if solved.explanation or not explain]
     made: list[Demonstration] = []
     for solved in usable:
-        if len(made) == settings.shots:
+        if len(made) == shots:
             break
-        rng = random.Random(f"mistake {settings.seed} {solved.question}")
+        rng = random.Random(f"mistake {seed} {solved.question}")
         try:
-            wrong = (
-                None if settings.mistake == "none" else invalid(solved, settings.mistake, rng, usable[:20], recognise)
-            )
+            wrong = None if mistake == "none" else invalid(solved, mistake, rng, usable[:20], recognise)
         except Unbuildable:
             continue
         made.append(Demonstration(solved, wrong))
-    if len(made) < settings.shots:
+    if len(made) < shots:
         found = f"{len(pool)} problems, {len(usable)} with explanations, {len(made)} of use"
         raise BadInput(
-            f"{settings.demonstrations or 'school'}: {settings.shots} problems with explanations were expected for "
-            f"demonstrations, found {found}: give rows question, explanation, answer"
+            f"{shots} problems with explanations were expected for demonstrations, found {found}: give rows question, "
+            "explanation, answer"
         )
     return made
 
@@ -159,22 +175,6 @@ def asked(shots: Sequence[Demonstration], question: str, *, explain: bool = True
     """The whole prompt."""
     end = f"Question: {question}\n{'Explanation' if explain else 'Answer'}:"
     return "\n\n".join([*(shown(shot, explain=explain) for shot in shots), end])
-
-
-def _think(shots: Sequence[Demonstration], settings: Settings, prompt: Prompt) -> Thinking:
-    question = prompt.messages[-1].content
-    if any(shot.solved.question == question for shot in shots):
-        raise BadInput(f"prompt {prompt.id}: the question is one of the demonstrations")
-    chat = (*prompt.messages[:-1], *user(asked(shots, question, explain=settings.explain)))
-    sampling = Sampling(
-        temperature=settings.temperature if settings.samples > 1 else 0.0,
-        max_new_tokens=settings.max_new_tokens,
-        seed=settings.seed,
-    )
-    replies = yield Ask.samples(chat, settings.samples, sampling, "explanation")
-    texts = [reply.text for reply in replies]
-    found = [extract(text) if settings.explain else answer_alone(text) for text in texts]
-    return vote(found) or ""
 
 
 def answer_alone(text: str) -> str | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +36,8 @@ def read_problems(path: str | Path) -> list[Solved]:
     """
     path = Path(path)
     names = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    if names[-1:] == [".tsv"]:
-        return [_pair(f"{path}, line {n}", line) for n, line in enumerate(read_text(path).splitlines(), 1) if line]
     rows = _examples(path) if names[-1:] == [".json"] else read_rows(path)
     return [_problem(row) for row in rows]
-
-
-def _pair(where: str, line: str) -> Solved:
-    question, tab, answer = line.rpartition("\t")
-    if not tab or not question.strip() or not answer.strip():
-        raise BadInput(f"{where}: a question, a tab and its answer were expected, found {line[:60]!r}")
-    return Solved(question.strip(), "", answer.strip(), where)
 
 
 def _examples(path: Path) -> Iterator[Row]:
@@ -86,3 +78,12 @@ def as_prompts(problems: Sequence[Solved], split: Split = "heldout") -> list[Pro
         )
         for n, problem in enumerate(problems, 1)
     ]
+
+
+def without_solution(prompt: Prompt) -> Prompt:
+    """The prompt with the answer alone as its reference, where the file's answer is a solution that ends `#### N`."""
+    truth = dict(prompt.truth or {})
+    answers = [str(answer).rpartition("####")[2].strip() for answer in truth.get("answers", [])]
+    if not answers:
+        return prompt
+    return replace(prompt, reference=answers[0], truth={**truth, "answers": answers, "aliases": answers})

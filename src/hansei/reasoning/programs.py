@@ -55,9 +55,8 @@ def filled(line: str) -> dict[str, Any]:
     """The slots in a line `a = 12, names = ["x", "y"]`: literals where they are any, else the words themselves."""
     try:  # as the arguments of a call, which is what they are when they are well written
         call = ast.parse(f"f({line.strip()})", mode="eval").body
-        values = (
-            {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg} if isinstance(call, ast.Call) else {}
-        )
+        named = call.keywords if isinstance(call, ast.Call) else []
+        values = {k.arg: ast.literal_eval(k.value) for k in named if k.arg}
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         values = _by_marks(line)
     return {name: value for name, value in values.items() if _plain(value)}

@@ -108,10 +108,10 @@ def load(path: str | Path, similar: Similarity, threshold: float | None = None) 
     )
 
 
-def leaked(templates: Iterable[Template], questions: Iterable[str]) -> list[str]:
-    """Questions that a template was made from: none of them may be evaluated."""
-    sources = {_plain(source) for template in templates for source in template.sources}
-    return [question for question in questions if _plain(question) in sources]
+def leaked(sources: Iterable[str], questions: Iterable[str]) -> list[str]:
+    """Questions that templates were made from: none of them may be evaluated."""
+    made_from = {_plain(source) for source in sources}
+    return [question for question in questions if _plain(question) in made_from]
 
 
 def _plain(text: str) -> str:

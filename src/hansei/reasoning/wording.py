@@ -1,4 +1,4 @@
-"""What the model is asked by thought templates and tree search: for models that follow instructions, and for the school.
+"""What the model is asked by thought templates and tree search: for models that follow orders, and for the school.
 
 Both wordings have the same marks (`Known:`, `Task:`, `Slots:`, `Steps:`, `Program:`, `Answer:`), so that replies are
 read by one parser. The sentences are ours; the paper's prompts (arXiv 2406.04271, appendix A) ask for the same parts.
@@ -110,8 +110,8 @@ PLAIN = Wording(
     ),
     coarse={
         "prompt": (
-            "Say which facts and conditions of the question matter, weigh them one after another, then decide. End with "
-            "a line `Answer: ` and the answer alone.\n\nQuestion: {question}"
+            "Say which facts and conditions of the question matter, weigh them one after another, then decide. End "
+            "with a line `Answer: ` and the answer alone.\n\nQuestion: {question}"
         ),
         "procedure": (
             "Say what is wanted and in which form, write a procedure of numbered steps for it, and carry it out. End "
