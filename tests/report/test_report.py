@@ -225,8 +225,8 @@ def test_a_report_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
         write_report(example(), tmp_path / "file" / "report.html")
 
 
-def browse(path: Path, profile: Path) -> str:
-    """The page as a browser has it after its script ran."""
+def browse(path: Path, profile: Path, fragment: str = "") -> str:
+    """The page, at a fragment of it, as a browser has it after its script ran."""
     browser = next((b for b in ("chromium", "chromium-browser", "google-chrome") if shutil.which(b)), None)
     if browser is None:
         pytest.skip("no Chromium is installed")
@@ -234,7 +234,7 @@ def browse(path: Path, profile: Path) -> str:
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
         "--disable-component-update --disable-sync --dump-dom"
     )
-    command = [browser, *flags.split(), f"--user-data-dir={profile}", path.as_uri()]
+    command = [browser, *flags.split(), f"--user-data-dir={profile}", path.as_uri() + fragment]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 

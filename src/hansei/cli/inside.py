@@ -1,4 +1,4 @@
-"""`hansei inside collect`, `train`, `convert`, `evaluate`: activations and sparse autoencoders of any causal model."""
+"""`hansei inside …`: activations and sparse autoencoders of any causal model, its latents as a page, and mistakes'."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App
 
 from hansei.cli.common import command_of
-from hansei.inside.sparse_settings import CollectSettings, ConvertSettings, QualitySettings, RunSettings
+from hansei.cli.reported import Reported
+from hansei.inside.sparse_settings import (
+    CollectSettings,
+    ConvertSettings,
+    MistakeSettings,
+    QualitySettings,
+    RunSettings,
+    ViewSettings,
+)
 
 if TYPE_CHECKING:
     from hansei.core.result import Result
@@ -35,6 +43,39 @@ class Converted:
     def to_json(self) -> dict[str, Any]:
         """The same."""
         return {"converted": self.folder, "latents": self.latents, "k": self.k}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was written."""
+
+    page: str
+    """The HTML file."""
+    latents: int
+    """Latents in it."""
+
+    def __str__(self) -> str:
+        return f"{self.latents} latents: {self.page}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The same."""
+        return {"page": self.page, "latents": self.latents}
+
+
+def _show(settings: ViewSettings) -> Page:
+    from hansei.inside.viewing import show
+    from hansei.report.latents import write_latents
+
+    view = show(settings)
+    return Page(str(write_latents(view, settings.out)), len(view.shown))
+
+
+def _mistakes(settings: MistakeSettings) -> Reported:
+    from hansei.loop.intervening import intervene
+    from hansei.report.latents import write_latents
+
+    found = intervene(settings)
+    return Reported(found, str(write_latents(found.view, f"{settings.out}/latents.html")))
 
 
 def _collect(settings: CollectSettings) -> Collected:
@@ -81,4 +122,14 @@ command.command(
     command_of(QualitySettings, _evaluate, positional=["sae", "model", "text"]),
     name="evaluate",
     help="How good an autoencoder is: error, loss and KL after substitution, dead latents, explanations, ablations.",
+)
+command.command(
+    command_of(ViewSettings, _show, positional=["sae", "model", "text"]),
+    name="show",
+    help="Latents as a page to look through offline: how strongly, on what, and what the model does with them.",
+)
+command.command(
+    command_of(MistakeSettings, _mistakes, positional=["run", "sae"]),
+    name="mistakes",
+    help="Latents that tell a run's mistakes from its good answers, and what ablating and steering them does.",
 )

@@ -38,11 +38,13 @@ class _Enough(Exception):
 class Layer:
     """A module of a loaded model, whose output is read or replaced. `layer`: a block's number, or a module's name."""
 
-    def __init__(self, model: str, layer: str, *, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(
+        self, model: str, layer: str, *, device: str = "auto", dtype: str = "auto", device_map: str | None = None
+    ) -> None:
         """Raises BadInput where there is no such model or no such module."""
         if model.startswith("openai:"):
             raise BadInput(f"{model}: an endpoint gives no activations: name a folder or a Hugging Face model")
-        local: Any = load(model, device=device, dtype=dtype)
+        local: Any = load(model, device=device, dtype=dtype, device_map=device_map)
         self.local, self.hf = local, local.hf.eval()
         self.name = module_name(self.hf, layer)
         self.module: nn.Module = self.hf.get_submodule(self.name)
@@ -51,6 +53,14 @@ class Layer:
     def width(self) -> int:
         """D, from a reading of one token."""
         return int(self.read([Context(0, 0, [0])]).activations_ND.shape[1])
+
+    def check(self, width: int, sae: object) -> None:
+        """Raises BadInput where an autoencoder of that width is not one of this module."""
+        if width != self.width:
+            raise BadInput(
+                f"{sae}: takes activations of width {width}, module {self.name} of {self.local.name} has {self.width}: "
+                "give the model and layer that it was trained on"
+            )
 
     @torch.inference_mode()
     def read(self, texts: Sequence[Context], *, together: int = 32, skip: int = 0) -> Rows:
@@ -97,10 +107,14 @@ class Layer:
 
     @contextmanager
     def replaced(self, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """Within the block the module's output [B, T, D] is `change` of it, also while the model writes."""
+        """Within the block the module's output [B, T, D] is `change` of it, also while the model writes.
+
+        `change` gets and gives float32 on the processor, where autoencoders are, whatever the model is in.
+        """
 
         def put(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-            changed = change(self._hidden(output))
+            hidden_BTD = self._hidden(output)
+            changed = change(hidden_BTD.float().cpu()).to(hidden_BTD)
             return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
         handle = self.module.register_forward_hook(put)

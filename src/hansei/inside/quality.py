@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hansei.core.errors import BadInput
 from hansei.core.result import Result
 from hansei.core.statistics import bootstrap
 from hansei.inside import patterns
@@ -25,7 +24,7 @@ from hansei.inside.corpus import Context, contexts
 from hansei.inside.sparse_autoencoder import Code, SparseAutoencoder, weighted_rows
 
 if TYPE_CHECKING:
-    from hansei.inside.sparse_settings import QualitySettings
+    from hansei.inside.sparse_settings import QualitySettings, ViewSettings
 
 AFTER = 16
 """Tokens over which an ablation's effect is looked at."""
@@ -54,11 +53,7 @@ def evaluate(settings: QualitySettings) -> Result:
     started = time.monotonic()
     sae = read(settings.sae)
     layer = Layer(settings.model, settings.layer)
-    if layer.width != sae.width:
-        raise BadInput(
-            f"{settings.sae}: takes activations of width {sae.width}, module {layer.name} of {settings.model} has "
-            f"{layer.width}: give the model and layer that it was trained on"
-        )
+    layer.check(sae.width, settings.sae)
     texts = take(layer, settings)
     fit = Fit.of(sae, layer.read(texts).activations_ND)
     swapped = substituted(layer, sae, texts)
@@ -87,7 +82,7 @@ def evaluate(settings: QualitySettings) -> Result:
     )
 
 
-def take(layer: Layer, settings: QualitySettings) -> list[Context]:
+def take(layer: Layer, settings: QualitySettings | ViewSettings) -> list[Context]:
     """Contexts of so many tokens in all; those of one token have nothing to predict and are left out."""
     tokenizer, length = layer.local.tokenizer, settings.context
     stream = contexts(settings.text, tokenizer, length, column=settings.column, seed=settings.seed)

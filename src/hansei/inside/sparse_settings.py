@@ -10,6 +10,8 @@ from hansei.core.errors import BadInput
 
 Normalise = Literal["layer", "scale"]
 Format = Literal["openai", "saelens", "sparsify"]
+INTERVENTION = "intervention.json"
+"""The file that makes a folder an intervention on a model's latents."""
 
 
 def check_sizes(latents: int, k: int) -> None:
@@ -207,3 +209,74 @@ class QualitySettings:
         for name in ("tokens", "context", "latents"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name}: expected 1 or more, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """Settings of `hansei inside show`."""
+
+    sae: str
+    """The autoencoder: a folder or file of hansei, OpenAI, SAELens or sparsify."""
+    model: str
+    """The model that it was trained on."""
+    text: str
+    """Text to look for examples in: a file (.txt, .md, .jsonl, .parquet), a folder of them, or town."""
+    layer: str = "0"
+    """Number of the block, or a module's name."""
+    out: str = "latents.html"
+    """The page."""
+    tokens: int = 50_000
+    """How many tokens the model reads."""
+    context: int = 64
+    """Tokens that it reads at once."""
+    column: str = "text"
+    """Field of .jsonl and .parquet that holds the text."""
+    latents: int = 200
+    """So many latents, drawn at random from those that fire."""
+    only: tuple[int, ...] = ()
+    """These latents, and no others."""
+    seed: int = 0
+    """Of the town's documents and of the draw."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that show nothing."""
+        for name in ("tokens", "context", "latents"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name}: expected 1 or more, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class MistakeSettings:
+    """Settings of `hansei inside mistakes`."""
+
+    run: str
+    """Folder of a run of `hansei learn`, `probe` or `demo`."""
+    sae: str
+    """An autoencoder of the model whose answers are looked at."""
+    out: str
+    """Folder for the interventions and the page, and for both halves of the answers, which are runs themselves."""
+    layer: str = "0"
+    """Number of the block, or a module's name."""
+    row: str = "before"
+    """Whose answers: a line of the run's table, such as before or after."""
+    model: str | None = None
+    """That line's model; if not given, the run's own model for before and its students for the others."""
+    behaviour: Literal["any", "answered", "refused", "garbled"] = "any"
+    """Which mistakes: all, or those that the judge says answered, refused (needlessly) or garbled."""
+    candidates: int = 20
+    """Latents that are chosen on one half of the answers and tested on the other, half of them of mistakes."""
+    together: int = 4
+    """Most latents that are ablated, or steered, at once."""
+    strengths: tuple[float, ...] = (0.1, 0.3, 1.0)
+    """Steering adds so many times a latent's mean where it fires; where there are several, each is tried on the first
+    half, and the one that mends most, less what it spoils, is measured on the second."""
+    seed: int = 0
+    """Of the halves."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that find nothing."""
+        for name in ("candidates", "together"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name}: expected 1 or more, found {getattr(self, name)}")
+        if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
+            raise BadInput(f"strengths: numbers above 0 were expected, found {self.strengths}")

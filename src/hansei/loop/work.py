@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hansei.core.errors import BadInput
@@ -15,6 +16,7 @@ from hansei.core.journal import Journal
 from hansei.core.overlap import overlap
 from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Split, Verdict, by_id
 from hansei.core.settings import as_mapping
+from hansei.inside.sparse_settings import INTERVENTION
 from hansei.judges.load import load_judge
 from hansei.judges.protocol import Judge
 from hansei.judges.reference import ReferenceJudge
@@ -176,9 +178,13 @@ def judge_of(settings: Any) -> Judge:
 
 
 def model_of(name: str, base_url: str | None, settings: Any) -> Model:
-    """A model on the settings' device; an endpoint has none."""
+    """A model on the settings' device, perhaps under an intervention on its latents; an endpoint has none."""
     if name.startswith(ENDPOINT):
         return load(name, base_url=base_url)
+    if (Path(name) / INTERVENTION).is_file():
+        from hansei.inside.intervention import IntervenedModel
+
+        return IntervenedModel(name, device=settings.device, dtype=settings.dtype, device_map=settings.device_map)
     return load(name, base_url=base_url, device=settings.device, dtype=settings.dtype, device_map=settings.device_map)
 
 

@@ -52,6 +52,11 @@ def plain(text: str, longest: int = 120) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
+def visible(text: str) -> str:
+    """Text of others as it is, but for what can't be seen, which stands as U+XXXX. Not escaped."""
+    return _UNSEEN.sub(lambda match: f"U+{ord(match[0]):04X}", text)
+
+
 def last_turn(chat: Chat) -> str:
     """What was asked last."""
     return chat[-1].content if chat else ""
