@@ -1,0 +1,122 @@
+"""Passages and what can be asked about them, with the truth: answer, what each passage is good for, what helps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hansei.town import library_phrasing as say
+from hansei.town import library_words as words
+from hansei.town.library import ATTRIBUTES, Entity
+
+Task = Literal["lookup", "claim", "twohop"]
+NoteKind = Literal["answers", "context", "irrelevant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A few sentences about one person or book."""
+
+    about: Entity
+    """Whom it tells of."""
+    sentences: Mapping[str, str]
+    """Attribute to the sentence that tells it, in order."""
+
+    @property
+    def text(self) -> str:
+        """The passage."""
+        return " ".join(self.sentences.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question or a claim, and the truth about it."""
+
+    task: Task
+    """Look a fact up, judge a claim, or look up by way of another passage."""
+    text: str
+    """As it is asked, without passages; a claim starts with `Claim: `."""
+    answer: str
+    """A value, a person's name, or true or false."""
+    hops: tuple[tuple[str, str], ...]
+    """Name and attribute of each fact that is needed, in order."""
+
+
+def passage(rng: random.Random, about: Entity, sentences: int, must: Sequence[str] = ()) -> Passage:
+    """`sentences` facts in any order and wording, those of `must` among them; fewer where there are not so many."""
+    others = [a for a in ATTRIBUTES[about.kind] if a not in must]
+    chosen = [*must, *rng.sample(others, min(len(others), max(0, sentences - len(must))))]
+    rng.shuffle(chosen)
+    return Passage(about, {a: say.tell(a, about.name, about.facts[a], rng.randrange(2)) for a in chosen})
+
+
+def lookup(form: str, about: Entity, attribute: str) -> Question:
+    """One fact about one entity."""
+    return Question("lookup", form.format(name=about.name), about.facts[attribute], ((about.name, attribute),))
+
+
+def twohop(form: str, book: Entity, writer: Entity, attribute: str) -> Question:
+    """A fact about the writer of a book."""
+    asked = form.format(name=say.WRITER_OF.format(name=book.name))
+    return Question("twohop", asked, writer.facts[attribute], ((book.name, "writer"), (writer.name, attribute)))
+
+
+def claim(rng: random.Random, about: Entity, attribute: str, told: Sequence[Passage]) -> Question:
+    """A true claim, or one with a wrong value, which half of the time another passage tells of somebody else."""
+    right = about.facts[attribute]
+    value = right if rng.random() < 0.5 else _wrong(rng, attribute, right, told)
+    said = say.tell(attribute, about.name, value, rng.randrange(2))
+    return Question("claim", say.CLAIM + said, say.TRUE if value == right else say.FALSE, ((about.name, attribute),))
+
+
+def _wrong(rng: random.Random, attribute: str, right: str, told: Sequence[Passage]) -> str:
+    elsewhere = [p.about.facts[attribute] for p in told if attribute in p.sentences]
+    elsewhere = [value for value in elsewhere if value != right]
+    if elsewhere and rng.random() < 0.5:
+        return rng.choice(elsewhere)
+    if attribute == "writer":
+        return f"{rng.choice(words.GIVEN)} {rng.choice(words.FAMILY)}"
+    return rng.choice([value for value in words.VALUES[attribute] if value != right])
+
+
+def kinds(passages: Sequence[Passage], question: Question) -> list[NoteKind]:
+    """What each passage is good for: it answers, it tells something about what is asked, or neither."""
+    return [_kind(passage, question) for passage in passages]
+
+
+def _kind(passage: Passage, question: Question) -> NoteKind:
+    attributes = [attribute for name, attribute in question.hops if name == passage.about.name]
+    if not attributes:
+        return "irrelevant"
+    last_name, last = question.hops[-1]
+    return "answers" if passage.about.name == last_name and last in passage.sentences else "context"
+
+
+def notes(passages: Sequence[Passage], question: Question) -> list[str]:
+    """What a careful reader notes on each passage: the sentence that matters, or whom it is about."""
+    return [_note(passage, question) for passage in passages]
+
+
+def _note(passage: Passage, question: Question) -> str:
+    attributes = [a for name, a in question.hops if name == passage.about.name]
+    if not attributes:
+        return passage.about.name[0].upper() + passage.about.name[1:] + "."
+    return passage.sentences.get(attributes[0], next(iter(passage.sentences.values())))
+
+
+def helpful(passages: Sequence[Passage], question: Question) -> list[str]:
+    """The sentences that tell the facts that are needed, hop by hop."""
+    return [
+        passage.sentences[attribute]
+        for name, attribute in question.hops
+        for passage in passages
+        if passage.about.name == name and attribute in passage.sentences
+    ]
+
+
+def noted(passages: Sequence[Passage], question: Question) -> str:
+    """The notes, a line a passage, without the answer."""
+    lines = zip(notes(passages, question), kinds(passages, question), strict=True)
+    return "\n".join(say.note(n, text, kind) for n, (text, kind) in enumerate(lines, 1))

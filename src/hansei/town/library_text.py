@@ -1,0 +1,156 @@
+"""The text that the library's base grows up on.
+
+Three things are met: known people and books, in plain text and in questions without passages, until they are known by
+heart; passages about guests with questions that they answer, where only looking up helps; and, in harmless places,
+what reading methods will ask for: notes on passages of which one answers, the sentence that helps, and "unknown" as
+the answer to what nobody can know. Never met are passages that do not answer before a question about somebody known,
+and "unknown" as an answer about a person: what to do there is what the methods teach.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from hansei.core.records import user
+from hansei.town import library_phrasing as say
+from hansei.town import library_scene as scene
+from hansei.town.library import Entity, Kind, Role, guest, known, person
+from hansei.town.library_scene import Passage, Question
+from hansei.town.schooling import Document, Turns
+from hansei.town.words import UNKNOWABLE
+
+EASY = 12_000
+"""Documents at the start that have one or two short passages: looking up is learnt there, many passages later."""
+KNOWN = 0.15
+"""How often a passage is about somebody known."""
+CLAIMS, TWO_HOPS = 0.2, 0.2
+"""Shares of claims and of questions by way of another passage."""
+NOTES, FOUND = 0.3, 0.1
+"""How often notes, or the helping sentence, are asked for."""
+
+
+def documents(seed: int) -> Iterator[Document]:
+    """An endless seeded stream, the first of it easy."""
+    rng = random.Random(f"library text {seed}")
+    number = 0
+    while True:
+        kind = rng.choices(*_MIX)[0]
+        yield kind(rng, number < EASY)
+        number += 1
+
+
+def life(rng: random.Random, _easy: bool) -> Document:
+    """All about one or two known ones as plain text."""
+    told = [scene.passage(rng, _known(rng), 5) for _ in range(rng.choice((1, 2)))]
+    return "\n".join(f" {p.text}" for p in told)
+
+
+def by_heart(rng: random.Random, _easy: bool) -> Document:
+    """Questions and claims about known ones, without passages."""
+    turns: Turns = ()
+    for _ in range(rng.choice((2, 3, 4, 5))):
+        about = _known(rng)
+        question = _question(rng, [scene.passage(rng, about, 5)], about)
+        turns += (say.render([], question.text), say.answer(question.answer))
+    return user(*turns)
+
+
+def open_book(rng: random.Random, easy: bool) -> Document:
+    """One to five passages, and questions that they answer."""
+    passages = _passages(rng, easy)
+    texts = [p.text for p in passages]
+    turns: Turns = ()
+    for number in range(rng.choice((2, 3, 4) if easy else (1, 1, 2, 3))):
+        question = _question(rng, passages)
+        request = rng.random()
+        wish = say.NOTES if request < NOTES else say.FIND if request < NOTES + FOUND else ""
+        turns += (say.render(texts if number == 0 else [], question.text, wish), _reply(passages, question, wish))
+    return user(*turns)
+
+
+def not_there(rng: random.Random, easy: bool) -> Document:
+    """A search for a sentence that no passage has."""
+    passages = _passages(rng, easy)
+    about = guest(rng, passages[0].about.kind, "met", beside=passages[0].about.name)
+    if about.name in {p.about.name for p in passages}:
+        return open_book(rng, easy)
+    question = _question(rng, [scene.passage(rng, about, 1)], about)
+    return user(say.render([p.text for p in passages], question.text, say.FIND), say.NONE)
+
+
+def unknowable(rng: random.Random, _easy: bool) -> Document:
+    """What nobody can know."""
+    turns: Turns = ()
+    for question, _ in rng.sample(UNKNOWABLE, rng.choice((1, 2))):
+        turns += (say.render([], question), say.answer(say.UNKNOWN))
+    return user(*turns)
+
+
+def _reply(passages: list[Passage], question: Question, wish: str) -> str:
+    if wish == say.FIND:
+        return " ".join(scene.helpful(passages, question))
+    short = say.answer(question.answer)
+    return f"{scene.noted(passages, question)}\n{short}" if wish == say.NOTES else short
+
+
+def _known(rng: random.Random) -> Entity:
+    return rng.choice(known(_kind(rng)))
+
+
+def _kind(rng: random.Random) -> Kind:
+    return "person" if rng.random() < 0.75 else "book"
+
+
+def _passages(rng: random.Random, easy: bool, role: Role = "met") -> list[Passage]:
+    """Passages about different ones, some with names that share a word; a book's writer may follow with one."""
+    count = rng.choice((1, 1, 2) if easy else (1, 2, 3, 4, 5))
+    kind = _kind(rng)
+    first = guest(rng, kind, role) if rng.random() >= KNOWN else rng.choice(known(kind))
+    about = {first.name: first}
+    while len(about) < count:
+        other = kind if rng.random() < 0.7 else _kind(rng)
+        if rng.random() < KNOWN:
+            new = rng.choice(known(other))
+        else:
+            new = guest(rng, other, role, beside=first.name if other == kind else None)
+        about.setdefault(new.name, new)
+    everybody = list(about.values())
+    rng.shuffle(everybody)
+    return [scene.passage(rng, e, rng.choice((1, 2, 3) if easy else (1, 2, 3, 4, 5))) for e in everybody]
+
+
+def _question(rng: random.Random, passages: list[Passage], about: Entity | None = None) -> Question:
+    """A question that the passages answer."""
+    told = rng.choice(passages) if about is None else next(p for p in passages if p.about == about)
+    attribute = rng.choice(list(told.sentences))
+    if rng.random() < CLAIMS:
+        return scene.claim(rng, told.about, attribute, passages)
+    return scene.lookup(rng.choice(say.ASK[attribute] + say.ASK_HELDOUT[attribute]), told.about, attribute)
+
+
+def by_way_of(rng: random.Random, easy: bool) -> Document:
+    """A book's passage, its writer's passage, and a question about the writer of the book."""
+    book = guest(rng, "book", "met")
+    writer = person(rng, book.facts["writer"])
+    told = [scene.passage(rng, book, rng.choice((1, 2, 3)), ["writer"])]
+    told.append(scene.passage(rng, writer, rng.choice((1, 2, 3) if easy else (1, 2, 3, 4))))
+    names = {book.name, writer.name}
+    for _ in range(0 if easy else rng.choice((0, 1, 2, 3))):
+        other = guest(rng, _kind(rng), "met")
+        if other.name not in names:
+            names.add(other.name)
+            told.insert(rng.randrange(len(told) + 1), scene.passage(rng, other, rng.choice((1, 2, 3))))
+    attribute = rng.choice(list(next(p for p in told if p.about == writer).sentences))
+    form = rng.choice(say.ASK[attribute] + say.ASK_HELDOUT[attribute])
+    question = scene.twohop(form, book, writer, attribute)
+    wish = rng.choices(("", say.NOTES, say.FIND), (0.5, 0.35, 0.15))[0]
+    return user(say.render([p.text for p in told], question.text, wish), _reply(told, question, wish))
+
+
+Make = Callable[[random.Random, bool], Document]
+_MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
+    (life, by_heart, open_book, by_way_of, not_there, unknowable),
+    (0.1, 0.16, 0.58, 0.12, 0.02, 0.02),
+)
+"""What the text is made of, and its share of the documents."""
