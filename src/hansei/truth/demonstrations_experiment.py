@@ -1,0 +1,195 @@
+"""The demonstrations experiment (DITTO, arXiv 2406.00888) on the town: `hansei papers run demonstrations`.
+
+Held-out writers, whose styles the base has never met, each show a few letters. Students learn from these by SFT,
+self-play and DITTO; beside them stand the base and few-shot prompting. All write on new topics, half of the time asked
+in a wording that is in no demonstration, and the exact judge counts the features of style.
+
+Learning rate and number of steps of each row are chosen on validation writers with a seed of its own, from as many
+points for every row. Then ten or more held-out writers are measured over several seeds: of the letters that are shown,
+of the trainings, and of the draws.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hansei.core.errors import BadInput
+from hansei.core.result import Result
+from hansei.steps.pool import Pool
+
+if TYPE_CHECKING:
+    from hansei.truth.demonstrations_town import Taught, Way
+
+VERSION = "1"
+SEARCH_SEED = 1000  # apart from the seeds that are reported
+SHOWN = 7
+"""Demonstrations of the main table."""
+SEARCH_WRITERS = 5
+RATES: dict[Taught, tuple[float, ...]] = {
+    "SFT": (1e-3, 2e-3, 4e-3),
+    "self-play": (5e-4, 1e-3, 2e-3),
+    "DITTO": (5e-4, 1e-3, 2e-3),
+}
+"""Learning rates that are tried for each row."""
+STEPS: dict[Taught, tuple[int, ...]] = {"SFT": (10, 20, 40), "self-play": (20, 30, 40), "DITTO": (20, 30, 40)}
+"""Steps that are tried: of SFT alone, and of DPO after it."""
+START = (2e-3, 10)
+"""Learning rate and steps of the SFT that self-play and DITTO go on from."""
+SECONDS_SFT, SECONDS_DPO = 1.5, 5.0  # a student on one quiet core: measured, rounded up
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    out: str = "runs/demonstrations"
+    """Folder of the journal and the chart; the same folder again goes on where it stopped."""
+    seeds: int = 5
+    """Seeds of the main table, besides the one that the search uses."""
+    writers: int = 12
+    """Held-out writers, at most 20."""
+    curve: tuple[int, ...] = (1, 2, 3, 5, 7, 10)
+    """Numbers of demonstrations of the curve."""
+    curve_seeds: int = 2
+    """Seeds of the curve's other points, at most `seeds`."""
+    workers: int = 2
+    """Processes, one thread each."""
+    quick: bool = False
+    """One seed, four writers, no curve and no search: in about a minute; for looking, not for quoting."""
+    dry_run: bool = False
+    """Print how many students would be made and how long it would take, and stop."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that make no experiment."""
+        if min(self.seeds, self.workers, self.curve_seeds) < 1:
+            raise BadInput("papers run demonstrations: seeds, curve_seeds and workers must be 1 or more")
+        if not 1 <= self.writers <= 20:
+            raise BadInput(f"writers: 1 to 20 were expected, found {self.writers}")
+        if any(not 1 <= shown <= 10 for shown in self.curve):
+            raise BadInput(
+                f"curve {self.curve}: 1 to 10 demonstrations were expected, as more do not fit before a request"
+            )
+
+
+def run(settings: Settings) -> Result:
+    """Search, then measure; writes demonstrations.svg into `out`. Every finished cell is in the journal there."""
+    from hansei.core.journal import Journal
+    from hansei.truth import demonstrations_outcome as outcome
+    from hansei.truth.demonstrations_town import MODEL
+
+    if settings.quick:
+        settings = replace(settings, seeds=1, writers=min(4, settings.writers), curve=())
+    print(estimate(settings), flush=True)
+    if settings.dry_run:
+        return Result(name="demonstrations", kind="paper", settings=asdict(settings), rows=())
+    began = time.monotonic()
+    with (
+        Journal.open(Path(settings.out)) as journal,
+        Pool(settings.workers, journal, VERSION, model=MODEL) as pool,
+    ):
+        ways, searched = _search(settings, pool)
+        cells = _finals(settings, pool, ways)
+    main = [c for c in cells if c["cell"]["shown"] == SHOWN]
+    rows, curve = outcome.main_rows(main), outcome.curve_rows(cells, settings.curve)
+    files = [outcome.chart(rows, curve, Path(settings.out) / "demonstrations.svg")] if curve else []
+    counts = [row[how]["counts"] for c in cells for row in c["rows"] for how in ("drawn", "greedy")]
+    return Result(
+        name="demonstrations",
+        kind="paper",
+        settings=asdict(settings),
+        rows=rows,
+        parts={
+            "greedy": outcome.main_rows(main, "greedy"),
+            "curve": curve,
+            "features": outcome.feature_rows(main),
+            "writers": outcome.writer_rows(main),
+        },
+        notes=(
+            f"{SHOWN} demonstrations; judge: town (exact), share of ten features of style, 0 off the topic; letters "
+            "drawn at temperature 1, in the part `greedy` the likeliest",
+            "ditto_over: DITTO's letter is closer to the style than the row's, ties half; two-way bootstrap over seeds "
+            "and writers",
+        ),
+        more={"judge": "town (exact)", "search": searched, "ways": {name: asdict(way) for name, way in ways.items()}},
+        hidden=frozenset({"shown"}),
+        files=files,
+        seeds=range(settings.seeds),
+        errors=sum(n["error"] for n in counts),
+        unscored=sum(n["unscored"] for n in counts),
+        seconds=time.monotonic() - began,
+    )
+
+
+def estimate(settings: Settings) -> str:
+    """How much work lies ahead, in a line."""
+    from hansei.truth.demonstrations_town import TAUGHT
+
+    points = 0 if settings.quick else len(grid()) * SEARCH_WRITERS
+    extra = len([shown for shown in settings.curve if shown != SHOWN]) * min(settings.seeds, settings.curve_seeds)
+    cells = settings.writers * (settings.seeds + extra)
+    students = points + len(TAUGHT) * cells
+    seconds = points * (SECONDS_SFT + SECONDS_DPO) + cells * (SECONDS_SFT + 2 * SECONDS_DPO)
+    return (
+        f"{points} students to choose settings, {cells} cells of a writer, a seed and so many demonstrations with "
+        f"{len(TAUGHT)} students each, {students} in all; about {seconds / 60 / settings.workers:.0f} minutes with "
+        f"{settings.workers} processes"
+    )
+
+
+def grid() -> list[Way]:
+    """The points of the search: as many for every row, and the same SFT for the two that go on from it."""
+    from hansei.truth.demonstrations_town import Way
+
+    return [
+        Way(name, rate, steps) if name == "SFT" else Way(name, *START, rate, steps)
+        for name, rates in RATES.items()
+        for rate in rates
+        for steps in STEPS[name]
+    ]
+
+
+def choose(found: Sequence[Mapping[str, Any]]) -> tuple[dict[Taught, Way], list[dict[str, Any]]]:
+    """The way of each row that meets most features of style on validation writers; of equals the first one tried."""
+    from hansei.truth.demonstrations_town import Way
+
+    tried: dict[Way, list[float]] = {}
+    for cell in found:
+        for row in cell["rows"]:
+            scores = [s for s in row["drawn"]["scores"].values() if s is not None]
+            tried.setdefault(Way(**row["way"]), []).extend(scores)
+    means = {way: sum(scores) / len(scores) for way, scores in tried.items()}
+    best = {name: max((way for way in means if way.method == name), key=lambda way: means[way]) for name in RATES}
+    return best, [asdict(way) | {"style": round(mean, 4)} for way, mean in means.items()]
+
+
+def _search(settings: Settings, pool: Pool) -> tuple[dict[Taught, Way], list[dict[str, Any]]]:
+    """The best way of each row, and every point that was tried."""
+    from hansei.town.letters import on_shelf
+    from hansei.truth.demonstrations_town import Cell, run_cell
+
+    if settings.quick:
+        return {name: next(way for way in grid() if way.method == name) for name in RATES}, []
+    writers = on_shelf("validation")[:SEARCH_WRITERS]
+    cells = [Cell(w.name, SEARCH_SEED, SHOWN, "validation", (way,), untaught=False) for w in writers for way in grid()]
+    return choose(pool.run(run_cell, cells, "search"))
+
+
+def _finals(settings: Settings, pool: Pool, ways: Mapping[Taught, Way]) -> list[dict[str, Any]]:
+    """All cells on held-out topics: the main table's, and the other points of the curve."""
+    from hansei.town.letters import on_shelf
+    from hansei.truth.demonstrations_town import Cell, run_cell
+
+    writers = [w.name for w in on_shelf("heldout")[: settings.writers]]
+    points = [(SHOWN, seed) for seed in range(settings.seeds)]
+    points += [
+        (shown, seed)
+        for shown in settings.curve
+        if shown != SHOWN
+        for seed in range(min(settings.seeds, settings.curve_seeds))
+    ]
+    cells = [Cell(w, seed, shown, "heldout", tuple(ways.values())) for shown, seed in points for w in writers]
+    return pool.run(run_cell, cells, "writers")

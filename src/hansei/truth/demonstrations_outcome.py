@@ -1,0 +1,167 @@
+"""What the demonstrations experiment found: figures over seeds and writers, the curve, and the chart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hansei.core import statistics
+from hansei.core.records import Figure
+from hansei.core.result import Row
+
+Found = Sequence[Mapping[str, Any]]
+"""Cells, as `demonstrations_town.run_cell` returns them."""
+ORDER = ("base", "few-shot prompting", "SFT", "self-play", "DITTO")
+OURS = "DITTO"
+Scores = Mapping[str, float | None]
+"""Prompt id to a value; None where it is not measured."""
+
+
+def main_rows(cells: Found, how: str = "drawn") -> list[Row]:
+    """A row a method: style, topic, and how often DITTO's letter is the closer one."""
+    ours = _values(cells, OURS, how, "scores")
+    made: list[Row] = []
+    for name in ORDER:
+        scores = _values(cells, name, how, "scores")
+        row: dict[str, Any] = {
+            "row": name,
+            "style": _figure(scores),
+            "all_features": _figure(_each(scores, _perfect)),
+            "on_topic": _figure(_values(cells, name, how, "on_topic")),
+        }
+        if name != OURS:
+            row |= {
+                "ditto_over": _figure(_wins(ours, scores)),
+                "ditto_lead": _figure(_each(_wins(ours, scores), _lead)),
+            }
+        made.append(row)
+    return made
+
+
+def curve_rows(cells: Found, numbers: Sequence[int]) -> list[Row]:
+    """A row for each number of demonstrations: the style of each method, and DITTO's win rates."""
+    made: list[Row] = []
+    for shown in sorted(numbers):
+        mine = [c for c in cells if c["cell"]["shown"] == shown]
+        scores = {name: _values(mine, name, "drawn", "scores") for name in ORDER}
+        row: dict[str, Any] = {"row": f"{shown} demonstrations", "shown": shown}
+        row |= {_column(name): _figure(scores[name]) for name in ORDER}
+        for other in ("few-shot prompting", "SFT", "self-play"):
+            row[f"over_{_column(other)}"] = _figure(_wins(scores[OURS], scores[other]))
+        made.append(row)
+    return made
+
+
+def writer_rows(cells: Found) -> list[Row]:
+    """A row a writer: the style of each method."""
+    names = list(dict.fromkeys(c["cell"]["writer"] for c in cells))
+    return [
+        {"row": writer}
+        | {_column(name): statistics.two_way_bootstrap(_grid(_values(mine, name, "drawn", "scores"))) for name in ORDER}
+        for writer in names
+        for mine in [[c for c in cells if c["cell"]["writer"] == writer]]
+    ]
+
+
+def feature_rows(cells: Found) -> list[Row]:
+    """A row a feature of style: how often each method has it where the writer's is not the generic one."""
+    features = list(cells[0]["rows"][0]["drawn"]["features"])
+    return [
+        {"row": feature}
+        | {_column(name): _figure(_values(cells, name, "drawn", "features", feature)) for name in ORDER}
+        for feature in features
+    ]
+
+
+def chart(rows: Sequence[Row], curve: Sequence[Row], path: Path) -> str:
+    """Style by method, and by the number of demonstrations."""
+    from hansei.core import drawing
+
+    figure, (left, right) = drawing.canvas(1, 2, width=8.4, height=3.4)
+    for place, row in enumerate(rows):
+        _bar(left, place, row["style"], drawing.COLOURS[place])
+    left.set_xticks(range(len(rows)), [row["row"].replace(" ", "\n") for row in rows], fontsize=8)
+    left.set_ylabel("features of style met, %")
+    left.set_ylim(0, 100)
+    for place, name in enumerate(ORDER):
+        points = [(row["shown"], row[_column(name)]) for row in curve]
+        right.errorbar(
+            [x for x, _ in points],
+            [100 * f.value for _, f in points],
+            yerr=[
+                [100 * (f.value - f.low) for _, f in points],
+                [100 * (f.high - f.value) for _, f in points],
+            ],
+            color=drawing.COLOURS[place],
+            marker=drawing.MARKS[place],
+            markersize=4,
+            linewidth=1.2,
+            elinewidth=0.7,
+            label=name,
+        )
+    right.set_xlabel("demonstrations")
+    right.set_ylim(0, 100)
+    right.legend(fontsize=7)
+    return drawing.save(figure, path)
+
+
+def _bar(axis: Any, place: int, figure: Figure, colour: str) -> None:
+    value, low, high = (100 * (x or 0.0) for x in (figure.value, figure.low, figure.high))
+    axis.bar(place, value, color=colour, width=0.65)
+    axis.errorbar(place, value, yerr=[[value - low], [high - value]], color="black", linewidth=0.8, capsize=2)
+
+
+def _column(name: str) -> str:
+    return {"few-shot prompting": "few_shot", "self-play": "self_play"}.get(name, name.lower())
+
+
+def _values(cells: Found, name: str, how: str, *path: str) -> dict[tuple[int, str], Scores]:
+    """(seed, writer) to what a method got on each prompt."""
+    found = {}
+    for cell in cells:
+        measured = next(row for row in cell["rows"] if row["row"] == name)[how]
+        for part in path:
+            measured = measured[part]
+        found[cell["cell"]["seed"], cell["cell"]["writer"]] = measured
+    return found
+
+
+Table = Mapping[tuple[int, str], Scores]
+
+
+def _each(table: Table, change: Callable[[float], float]) -> Table:
+    return {key: {id: None if v is None else change(v) for id, v in values.items()} for key, values in table.items()}
+
+
+def _perfect(score: float) -> float:
+    return float(score >= 1 - 1e-9)
+
+
+def _lead(win: float) -> float:
+    """Wins less losses."""
+    return 2 * win - 1
+
+
+def _wins(ours: Table, theirs: Table) -> Table:
+    """1 where our letter is closer to the style, 0.5 at a tie, 0 where theirs is."""
+    return {key: {id: _win(v, theirs[key][id]) for id, v in values.items()} for key, values in ours.items()}
+
+
+def _win(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return None
+    return 0.5 if abs(a - b) < 1e-9 else float(a > b)
+
+
+def _figure(table: Table) -> Figure:
+    """Mean over seeds and prompts; the prompts of one writer are resampled as one."""
+    seeds = sorted({seed for seed, _ in table})
+    ids = {writer: list(values) for (_, writer), values in table.items()}
+    grid = [[table[seed, writer][id] for writer in ids for id in ids[writer]] for seed in seeds]
+    return statistics.two_way_bootstrap(grid, [writer for writer in ids for _ in ids[writer]])
+
+
+def _grid(table: Table) -> list[list[float | None]]:
+    """Values [seeds x prompts] of one writer."""
+    return [list(values.values()) for _, values in sorted(table.items())]
