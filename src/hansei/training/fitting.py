@@ -108,14 +108,23 @@ def arguments(kind: Any, job: Job, settings: TrainSettings, start: Start, **more
     return args
 
 
-def fit(trainer: Any, job: Job, settings: TrainSettings, start: Start, per_step: int) -> None:
+def fit(
+    trainer: Any,
+    job: Job,
+    settings: TrainSettings,
+    start: Start,
+    per_step: int,
+    places: Sequence[int] | None = None,
+) -> None:
     """Trains, from the newest complete checkpoint where there is one.
 
-    `per_step`: rows of the trainer's dataset that a step reads. Raises BadInput where the loss
-    is not finite, or the disk is full.
+    `per_step`: rows of the trainer's dataset that a step reads. `places`: the rows in the order in which they are
+    read; one seeded permutation after another where not given. Raises BadInput where the loss is not finite, or the
+    disk is full.
     """
     resume = open_work(job)
-    places = order(len(trainer.train_dataset), settings.steps * per_step, settings.seed)
+    if places is None:
+        places = order(len(trainer.train_dataset), settings.steps * per_step, settings.seed)
     trainer.train_dataset = trainer.train_dataset.select(places)
     for printing in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printing)
