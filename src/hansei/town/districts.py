@@ -39,7 +39,7 @@ _HERE = Path(__file__).parent
 DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
     "registry": District(registry_text.documents, _HERE / "registry_base", steps=5600, batch=8),
-    "letters": District(letters_text.documents, _HERE / "letters_base", steps=1000, batch=8, block=512),
+    "letters": District(letters_text.documents, _HERE / "letters_base", steps=1200, batch=4, block=512),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }
 
