@@ -81,6 +81,21 @@ def test_samples_are_drawn_with_seeds_of_their_own(tmp_path: Path) -> None:
     assert made[1].text == "REQUEST B REQUEST B REQUEST B"
 
 
+def test_a_method_may_ask_another_model_too(tmp_path: Path) -> None:
+    def two(prompt: Prompt) -> Thinking:
+        (kept,) = yield Ask((prompt.messages,), SAMPLING, "filter", who="filter")
+        (reply,) = yield Ask((user(kept.text),), SAMPLING, "answer")
+        return reply.text
+
+    main, other = FakeModel(), FakeModel(str.title, fingerprint="o" * 32)
+    with Journal.open(tmp_path) as journal:
+        for helper in (other, FakeModel(str.title, fingerprint="p" * 32)):
+            pair = ThinkingMethod("two", "1", two, models={"filter": helper})
+            (made,) = answer(main, [request("a")], pair, journal)
+    assert [step.model for step in made.trace] == ["p" * 32, ""] and made.model == main.fingerprint
+    assert other.asked == [["request a"]] and main.asked == [["Request A"], ["Request A"]]
+
+
 def test_an_error_ends_its_question_alone_and_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
     down = FakeModel(lambda turn: broken() if turn == "answer request b" else turn.upper())
     prompts = [request("a"), request("b")]

@@ -105,6 +105,8 @@ class Exchange:
     """Time it took: a reply's share of its batch."""
     error: str | None = None
     """What went wrong, in one line."""
+    model: str = ""
+    """Fingerprint of the model that was asked, where it is another than the attempt's."""
 
     @property
     def by_model(self) -> bool:

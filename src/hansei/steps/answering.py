@@ -45,6 +45,8 @@ class Ask:
     """What it is for, in the trace."""
     seeds: tuple[int, ...] | None = None
     """A seed for each conversation in place of the sampling's: the same one twice with one seed is one draw."""
+    who: str = ""
+    """Which of the method's other models is asked; empty: the one that the answer is of."""
 
     @classmethod
     def samples(cls, chat: Chat, count: int, sampling: Sampling, label: str) -> Ask:
@@ -84,6 +86,8 @@ class ThinkingMethod:
     """All else that the answers depend on, as JSON values; part of the content key."""
     calls: int = 1
     """How often a question asks the model, at most: what a dry run reckons with."""
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """Other models that it asks, by the name that `Ask.who` has."""
 
 
 def answer(
@@ -110,33 +114,35 @@ def answer(
 
 
 def _chunk(model: Model, prompts: Sequence[Prompt], method: ThinkingMethod, journal: Journal) -> list[Attempt]:
-    how = (method.name, method.version, dict(method.settings))
+    others = {name: other.fingerprint for name, other in method.models.items()}
+    how = (method.name, method.version, dict(method.settings), others)
     key = content_key("answers", model.fingerprint, how, [(p.id, p.messages, p.tags, p.truth) for p in prompts])
 
     def work(part: str, items: Sequence[int]) -> list[Attempt]:
         courses = [_Course(prompts[i], method.think(prompts[i])) for i in items]
-        _run(model, courses)
+        _run({"": model, **method.models}, courses)
         return [course.attempt(content_key(part, i), model, method) for i, course in zip(items, courses, strict=True)]
 
     return finish(journal, key, "attempt", Attempt, len(prompts), work, lambda _, attempt: attempt.error is not None)
 
 
-def _run(model: Model, courses: Sequence[_Course]) -> None:
+def _run(models: Mapping[str, Model], courses: Sequence[_Course]) -> None:
     """Takes all courses to their ends, round by round."""
     for course in courses:
         course.start()
     while waiting := [course for course in courses if course.asks]:
-        groups: dict[Sampling, list[tuple[_Course, int]]] = {}
+        groups: dict[tuple[str, Sampling], list[tuple[_Course, int]]] = {}
         for course in waiting:
             for place, (_, sampling) in enumerate(course.asks):
-                groups.setdefault(sampling, []).append((course, place))
-        for sampling, places in groups.items():
+                groups.setdefault((course.who, sampling), []).append((course, place))
+        for (who, sampling), places in groups.items():
+            model = models[who]
             chats = [course.asks[place][0] for course, place in places]
             start = time.perf_counter()
             replies = model.generate(chats, sampling)
             share = (time.perf_counter() - start) / len(chats)
             for (course, place), rendered, reply in zip(places, render(model, chats), replies, strict=True):
-                course.hear(place, rendered, reply, share)
+                course.hear(place, rendered, reply, share, model.fingerprint if who else "")
         for course in waiting:
             course.go_on()
 
@@ -160,6 +166,7 @@ class _Course:
         self.trace: list[Exchange] = []
         self.text = ""
         self.error: str | None = None
+        self.who = ""
         self._label = ""
         self._heard: dict[int, tuple[Exchange, Reply]] = {}
         self._sampling = Sampling()
@@ -169,7 +176,7 @@ class _Course:
         """To its first question to the model, or to its end."""
         self._go(lambda: next(self.thinking))
 
-    def hear(self, place: int, rendered: str, reply: Reply, seconds: float) -> None:
+    def hear(self, place: int, rendered: str, reply: Reply, seconds: float, other: str) -> None:
         """Keeps a reply until all have come."""
         chat, sampling = self.asks[place]
         exchange = Exchange(
@@ -184,6 +191,7 @@ class _Course:
             reasoning=reply.reasoning,
             seconds=round(seconds, 6),
             error=reply.error,
+            model=other,
         )
         self._heard[place] = (exchange, reply)
 
@@ -218,7 +226,7 @@ class _Course:
             seeds = step.seeds or (step.sampling.seed,) * len(step.chats)
             drawn = [replace(step.sampling, seed=seed) for seed in seeds]
             self.asks = list(zip(step.chats, drawn, strict=True))
-            self._label, self._sampling = step.label, step.sampling
+            self._label, self._sampling, self.who = step.label, step.sampling, step.who
 
     def attempt(self, id: str, model: Model, method: ThinkingMethod) -> Attempt:
         """What came of it."""

@@ -1,0 +1,1 @@
+"""Reading: better answers from passages."""
