@@ -12,7 +12,8 @@ from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Sampling, user
 from hansei.truth import confidence as method
 from hansei.truth.confidence import Case, Cluster, Form, Teaching
-from hansei.truth.confidence_baselines import counts, need_scored, self_consistency, stated
+from hansei.truth.confidence_baselines import self_consistency, stated
+from hansei.truth.confidence_outcome import Line, table, unscored
 
 PLAIN = Form("test", lambda chat: (*chat, *user("Sure?")), "{} | {} Confidence: {}".format, lambda b: (b, ""))
 
@@ -168,9 +169,10 @@ def test_an_answer_without_a_confidence_is_unscored_and_counted() -> None:
     judged = {"right": 1.0, "wrong": 0.0, "unknown": None}
     values = stated(asked, answers, PLAIN, lambda pairs: [judged[answer.split()[0]] for _, answer in pairs])
     assert list(values.values()) == [(0.9, 1.0), (None, 1.0), (None, 0.0), (0.2, None), (None, None)]
-    assert counts(values) == {"answers": 5, "without confidence": 2, "not judged": 2}
-    with pytest.raises(BadInput, match="not one of 1 answers"):
-        need_scored({"q": (None, 1.0)}, "student")
+    line = Line("student", [{"values": values, "faithful": {}}])
+    assert unscored(line, asked) == 4
+    row = table([Line("plain", line.seeds), Line("asked directly", line.seeds), line], asked)[2]
+    assert (row["unscored"], row["ece"].n, row["accuracy"].n) == (4, 1, 3)
 
 
 def test_self_consistency_is_the_share_of_the_commonest_answer() -> None:

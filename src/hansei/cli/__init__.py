@@ -24,6 +24,7 @@ COMMANDS = {
     "mart": "Red-team your own model in rounds: an attacker and the model are tuned in turns (MART).",
     "factuality": "Tune your own model to say less that is wrong, by its own answers, ranked.",
     "demonstrations": "Teach your own model a style from fewer than ten demonstrations (DITTO).",
+    "confidence": "Teach your own model to say how sure it is, and why, from its own disagreement (SaySelf).",
     "probe": "Ask a model your prompts and judge its answers, without teaching it.",
     "answer": "Answer your questions by a method, from your passages: every prompt is kept and can be replayed.",
     "judge": "Judge the stored answers of a run again, with another judge.",

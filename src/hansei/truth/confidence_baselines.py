@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt
 from hansei.models.protocol import Model
 from hansei.truth.confidence import Case, Correct, Form
@@ -48,18 +47,3 @@ def token_probability(
 
 def _nothing(prompts: Sequence[Prompt]) -> dict[str, tuple[float | None, float | None]]:
     return {prompt.id: (None, None) for prompt in prompts}
-
-
-def counts(values: Values) -> dict[str, int]:
-    """How many answers there were, and how many of them are in no rate: no confidence, or no word on correctness."""
-    return {
-        "answers": len(values),
-        "without confidence": sum(c is None and r is not None for c, r in values.values()),
-        "not judged": sum(r is None for _, r in values.values()),
-    }
-
-
-def need_scored(values: Values, what: str) -> None:
-    """Raises BadInput where not one answer has both a confidence and a judgement."""
-    if not any(c is not None and r is not None for c, r in values.values()):
-        raise BadInput(f"{what}: not one of {len(values)} answers states a confidence that can be read and is judged")

@@ -84,7 +84,9 @@ def unscored(line: Line, items: Sequence[Prompt]) -> int:
 def _faithfulness(line: Line, items: Sequence[Prompt]) -> Figure:
     asked = [p for p in items if p.id in line.seeds[0]["faithful"]]
     values = [[measured["faithful"][p.id] for p in asked] for measured in line.seeds]
-    return statistics.rate(values, [cluster(p) for p in asked])
+    shares = {value for seed in values for value in seed} - {None, 0.0, 1.0}  # a model's ratings, from 0 to 1
+    how = statistics.two_way_bootstrap if shares else statistics.rate
+    return how(values, [cluster(p) for p in asked])
 
 
 def apart(found: Sequence[Line], items: Sequence[Prompt]) -> dict[str, list[Row]]:

@@ -1,0 +1,374 @@
+"""Stated confidence for a user's own model: `hansei confidence`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hansei.core.errors import BadInput
+from hansei.core.result import Result
+
+if TYPE_CHECKING:
+    from hansei.core.journal import Journal
+    from hansei.core.records import Prompt, Sampling
+    from hansei.models.protocol import Model
+    from hansei.training.settings import TrainSettings
+    from hansei.truth.confidence import Case, Correct, Meaning, Reflect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of `hansei confidence`."""
+
+    model: str
+    """The model to be taught: a folder or a Hugging Face name."""
+    questions: str
+    """Questions with right answers: JSONL, CSV or Parquet with `prompt` and `reference` (and `truth.aliases`),
+    TruthfulQA's CSV, NQ-open's JSONL, or a JSON list of question and answer. Rows without `split` are divided: 60%
+    train, 40% heldout."""
+    out: str
+    """Folder of the run: journal, students, diagram, result.json. The same command again goes on."""
+    writer: str | None = None
+    """Who writes the reflections: a folder, a name or openai:NAME; without it the model itself (the paper: GPT-4)."""
+    writer_base_url: str | None = None
+    """Address of the server of an openai: writer."""
+    judge: str = "reference"
+    """Who says whether an answer is right: reference (it says a right answer and no known wrong one), or a chat model
+    that is shown the right answers."""
+    judge_base_url: str | None = None
+    """Address of the server of an openai: judge."""
+    embed: str | None = None
+    """A sentence-transformers folder: chains with near embeddings say the same. Without it, those with the same words
+    (short answers only)."""
+    threshold: float = 0.9
+    """With --embed: least cosine of two chains that say the same."""
+    chains: int = 100
+    """Chains of each question."""
+    temperature: float = 1.0
+    """Of the chains, and of the answers that stage 2 learns from."""
+    max_new_tokens: int = 150
+    """Longest chain, and longest answer with its reflection, in tokens."""
+    smallest: int = 2
+    """Clusters of fewer chains are dropped."""
+    drawn: int = 0
+    """Lessons a question: 0 for one a cluster, else so many chains in proportion to the clusters."""
+    sft_steps: int = 200
+    """Optimiser steps of stage 1."""
+    sft_rate: float = 7e-5
+    """Learning rate of stage 1 (the paper's)."""
+    rl_steps: int = 100
+    """Optimiser steps of stage 2; 0 for stage 1 alone."""
+    rl_rate: float = 1e-5
+    """Learning rate of stage 2 (the paper's)."""
+    batch: int = 32
+    """Lessons a step; answers a step in stage 2 (a multiple of 4, as there are four to a question)."""
+    max_length: int = 1024
+    """Longest lesson in tokens (at most the model's context); longer ones are left out and counted."""
+    adapter: Literal["auto", "lora", "none"] = "auto"
+    """auto: LoRA for models over 100 million parameters, full weights below."""
+    faithful: int = 0
+    """Held-out questions on which the faithfulness of reflections is rated (the paper: 100), by --writer and by a
+    model as --judge: each is answered 50 times."""
+    device: str = "auto"
+    """auto, cpu, cuda …"""
+    seed: int = 0
+    """Of splits, chains and tuning."""
+    limit: int | None = None
+    """At most so many rows of the file."""
+    dry_run: bool = False
+    """Only say how many answers it would take."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for settings that don't go together."""
+        if self.model.startswith("openai:"):
+            raise BadInput(f"model: {self.model} can't be tuned: give a folder or a Hugging Face name")
+        if self.chains < 2 or self.temperature <= 0:
+            raise BadInput("chains: two at least, at a temperature above 0, were expected: one says nothing of doubt")
+        if not 0 < self.threshold <= 1:
+            raise BadInput(f"threshold: a cosine above 0, up to 1, was expected, found {self.threshold}")
+        if self.batch % 4 and self.rl_steps:
+            raise BadInput(f"batch: a multiple of 4 was expected, found {self.batch}")
+        if self.faithful and self.judge == "reference":
+            raise BadInput("faithful: a model as --judge was expected, to rate the reflections")
+
+
+def run(settings: Settings) -> Result:
+    """Samples, teaches both stages, and measures every way of telling a confidence on the held-out questions."""
+    from hansei.core.files import write_atomic
+    from hansei.core.journal import Journal
+    from hansei.truth import confidence_outcome as outcome
+
+    began, out = time.monotonic(), Path(settings.out)
+    train, heldout = _read(settings)
+    if settings.dry_run:
+        notes = [_estimate(settings, train, heldout)]
+        return Result(name="confidence", kind="paper", settings=asdict(settings), rows=[], notes=notes)
+    counts: Counter[str] = Counter()
+    with Journal.open(out) as journal:
+        lines = _run(settings, train, heldout, out, journal, counts)
+    said = [line for line in lines if line.name != outcome.PLAIN]
+    bars = {line.name: outcome.reliability(line, heldout) for line in said}
+    diagram = outcome.chart(bars, out / "confidence.svg")
+    result = Result(
+        name="confidence",
+        kind="paper",
+        settings=asdict(settings),
+        rows=outcome.table(lines, heldout),
+        numbers=outcome.NUMBERS,
+        notes=(
+            "ece: binned, 10 bins; mean_distance: mean |confidence - correctness|; ece_ratio: what is left of the "
+            "binned ECE of asking directly; intervals: bootstrap over questions",
+            f"judge: {settings.judge}; lost on the way: {dict(counts) or 'nothing'}",
+        ),
+        more={"judge": settings.judge, "reliability": bars, "counts": dict(counts)},
+        files=(diagram, str(out / "result.json")),
+        seeds=(settings.seed,),
+        errors=counts["answers that did not come"],
+        unscored=sum(outcome.unscored(line, heldout) for line in said),
+        seconds=time.monotonic() - began,
+    )
+    write_atomic(out / "result.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1))
+    return result
+
+
+def _read(settings: Settings) -> tuple[list[Prompt], list[Prompt]]:
+    from hansei.truth.confidence_model import right_answers
+    from hansei.truth.factuality_questions import read_questions
+
+    read = read_questions(settings.questions, seed=settings.seed, limit=settings.limit)
+    silent = next((p for p in read if not right_answers(p)), None)
+    if silent is not None:
+        raise BadInput(f"{settings.questions}: question {silent.id} has no right answer: add `reference`")
+    train, heldout = ([p for p in read if p.split == split] for split in ("train", "heldout"))
+    if not train or not heldout:
+        raise BadInput(
+            f"{settings.questions}: questions of both splits were expected, found {len(train)} of train and "
+            f"{len(heldout)} of heldout"
+        )
+    return train, heldout
+
+
+def _run(
+    settings: Settings, train: list[Prompt], heldout: list[Prompt], out: Path, journal: Journal, counts: Counter[str]
+) -> list[Any]:
+    from hansei.models.load import load
+    from hansei.truth.confidence_outcome import DIRECT, PLAIN, Line
+
+    base = load(settings.model, device=settings.device)
+    meaning, correct = _meaning(settings), _correct(settings, journal)
+    rows = _untaught(settings, base, heldout, meaning, correct, journal, counts)
+    folders = _teach(settings, base, train, meaning, correct, out, journal, counts)
+    measured = {DIRECT: base, **{name: load(str(path), device=settings.device) for name, path in folders.items()}}
+    for name, model in measured.items():
+        rows[name] = _measured(settings, model, heldout, meaning, correct, journal, counts)
+    order = [PLAIN, DIRECT, *(name for name in rows if name not in (PLAIN, DIRECT))]
+    return [Line(name, [rows[name]]) for name in order]
+
+
+def _meaning(settings: Settings) -> Meaning:
+    from hansei.judges.reference import normalise
+    from hansei.truth.confidence import by_embedding, by_key
+
+    if settings.embed is None:
+        return by_key(lambda _, text: normalise(text))
+    from hansei.retrieval.encoder import Encoder
+
+    encoder = Encoder(settings.embed, device=settings.device)
+    if not encoder.cosine:
+        raise BadInput(f"{settings.embed}: an encoder for cosines was expected, this one is for dot products")
+    return by_embedding(lambda texts: encoder.encode(texts)[0], settings.threshold)
+
+
+def _correct(settings: Settings, journal: Journal) -> Correct:
+    from hansei.truth.confidence_model import judged_by
+    from hansei.truth.factuality_questions import by_reference
+
+    return by_reference if settings.judge == "reference" else judged_by(_helper(settings, "judge"), journal)
+
+
+def _helper(settings: Settings, role: Literal["judge", "writer"]) -> Model:
+    from hansei.models.load import load
+
+    name, url = getattr(settings, role), getattr(settings, f"{role}_base_url")
+    if name.startswith("openai:"):
+        return load(name, base_url=url)
+    return load(name, base_url=url, device=settings.device)
+
+
+def _drawn(settings: Settings) -> Sampling:
+    from hansei.core.records import Sampling
+
+    return Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
+
+
+def _untaught(
+    settings: Settings,
+    base: Model,
+    heldout: list[Prompt],
+    meaning: Meaning,
+    correct: Correct,
+    journal: Journal,
+    counts: Counter[str],
+) -> dict[str, dict[str, Any]]:
+    """What the model says before it is taught, but for being asked directly."""
+    from hansei.steps.ask import ask
+    from hansei.steps.chains import ask_chains
+    from hansei.truth import confidence as method
+    from hansei.truth import confidence_baselines as baselines
+
+    answers = ask(base, heldout, replace(_drawn(settings), temperature=0.0), journal)
+    counts["answers that did not come"] += sum(a.error is not None for a in answers)
+    there = [(p, a.text) for p, a in zip(heldout, answers, strict=True) if a.error is None]
+    right = dict(zip([p.id for p, _ in there], correct(there), strict=True))
+    found = method.cases(heldout, ask_chains(base, heldout, _drawn(settings), settings.chains, journal), meaning)
+    values = {
+        "plain": {p.id: (None, right.get(p.id)) for p in heldout},
+        "self-consistency": baselines.self_consistency(found, correct),
+        "token probability, product": baselines.token_probability(base, heldout, answers, correct, mean=False),
+        "token probability, mean": baselines.token_probability(base, heldout, answers, correct, mean=True),
+    }
+    return {name: {"values": found, "faithful": {}} for name, found in values.items()}
+
+
+def _teach(
+    settings: Settings,
+    base: Model,
+    train: list[Prompt],
+    meaning: Meaning,
+    correct: Correct,
+    out: Path,
+    journal: Journal,
+    counts: Counter[str],
+) -> dict[str, Path]:
+    """The students of both stages. A finished one is found again; a killed training starts again."""
+    from hansei.steps.chains import ask_chains
+    from hansei.training.reinforcement import train_rloo
+    from hansei.training.settings import RolloutSettings
+    from hansei.training.sft import train_sft
+    from hansei.truth import confidence as method
+    from hansei.truth.confidence_model import FORM
+
+    found = method.cases(train, ask_chains(base, train, _drawn(settings), settings.chains, journal), meaning)
+    teaching = method.Teaching(settings.smallest, settings.drawn)
+    lessons = method.lessons(found, _reflect(settings, base, journal), FORM, teaching, counts)
+    counts["lessons"] = len(lessons)
+    sft = _training(settings, settings.sft_steps, settings.sft_rate)
+    key = ("stage 1", base.fingerprint, lessons, sft)
+    folders = {"stage 1": _once(journal, key, out / "stage-1", lambda to: train_sft(settings.model, lessons, sft, to))}
+    if settings.rl_steps:
+        worth = method.confidence_reward(train, correct, FORM, counts)
+        rl = _training(settings, settings.rl_steps, settings.rl_rate)
+        rollout = RolloutSettings(
+            beta=0.0,
+            max_completion=settings.max_new_tokens,
+            temperature=settings.temperature,
+            learn_after=method.MARK,
+        )
+        chats = [FORM.ask(p.messages) for p in train]
+        start = str(folders["stage 1"])
+        key = ("stage 2", key, settings.judge, train, rl, rollout)  # type: ignore[assignment]
+        folders["stage 2"] = _once(
+            journal, key, out / "stage-2", lambda to: train_rloo(start, chats, worth, rl, to, rollout=rollout)
+        )
+    return folders
+
+
+def _once(journal: Journal, key: object, out: Path, train: Callable[[Path], Path]) -> Path:
+    """The student in `out`: the one that the journal knows, if it stands there unchanged, else a new one."""
+    from hansei.core.keys import content_key
+    from hansei.models.weights import find, fingerprint
+
+    name = content_key("confidence student", key)
+    done = journal.done(name)
+    if done is not None and out.is_dir() and fingerprint(find(str(out))) == done[0]:
+        return out
+    shutil.rmtree(out, ignore_errors=True)  # of other settings, or changed since
+    train(out)
+    if done is None:
+        journal.commit(name, "student", [fingerprint(find(str(out)))])
+    return out
+
+
+def _reflect(settings: Settings, base: Model, journal: Journal) -> Reflect:
+    from hansei.truth.confidence_model import by_model
+
+    return by_model(base if settings.writer is None else _helper(settings, "writer"), journal)
+
+
+def _training(settings: Settings, steps: int, rate: float) -> TrainSettings:
+    from hansei.training.settings import TrainSettings
+
+    return TrainSettings(
+        steps=steps,
+        learning_rate=rate,
+        batch=settings.batch,
+        max_length=settings.max_length,
+        too_long="drop",
+        adapter=settings.adapter,
+        seed=settings.seed,
+        device="cpu" if settings.device == "cpu" else "auto",
+    )
+
+
+def _measured(
+    settings: Settings,
+    model: Model,
+    heldout: Sequence[Prompt],
+    meaning: Meaning,
+    correct: Correct,
+    journal: Journal,
+    counts: Counter[str],
+) -> dict[str, Any]:
+    """What a model states on the held-out questions, greedily, and how faithful its reflections are."""
+    from hansei.steps.ask import ask
+    from hansei.truth.confidence_baselines import stated
+    from hansei.truth.confidence_model import FORM
+
+    greedy = replace(_drawn(settings), temperature=0.0)
+    answers = ask(model, heldout, greedy, journal, method=FORM.method)
+    counts["answers that did not come"] += sum(a.error is not None for a in answers)
+    chosen = heldout[: settings.faithful]
+    return {
+        "values": stated(heldout, answers, FORM, correct),
+        "faithful": _faithful(settings, model, chosen, meaning, journal) if chosen else {},
+    }
+
+
+def _faithful(
+    settings: Settings, model: Model, chosen: Sequence[Prompt], meaning: Meaning, journal: Journal
+) -> dict[str, float | None]:
+    """Each question is answered 50 times; the reflections' summary is held against the answers' clusters."""
+    from hansei.steps.chains import ask_chains
+    from hansei.truth.confidence import Case, clustered
+    from hansei.truth.confidence_model import FORM, faithfulness_by
+
+    pairs: list[tuple[Case, list[str]]] = []
+    for prompt, attempts in zip(
+        chosen, ask_chains(model, chosen, _drawn(settings), AGAIN, journal, method=FORM.method), strict=True
+    ):
+        read = [FORM.read(a.text) for a in attempts if a.error is None]
+        groups = clustered(prompt, [r.answer for r in read], meaning)
+        pairs.append((Case(prompt, tuple(groups)), [r.reflection for r in read if r.reflection]))
+    writer = model if settings.writer is None else _helper(settings, "writer")
+    rated = faithfulness_by(writer, _helper(settings, "judge"), journal)(pairs)
+    return {case.prompt.id: value for (case, _), value in zip(pairs, rated, strict=True)}
+
+
+AGAIN = 50
+"""Answers to a question whose reflections are rated (the paper's)."""
+
+
+def _estimate(settings: Settings, train: Sequence[Prompt], heldout: Sequence[Prompt]) -> str:
+    students = 2 if settings.rl_steps else 1
+    again = AGAIN * min(settings.faithful, len(heldout)) * (students + 1)
+    return (
+        f"{(len(train) + len(heldout)) * settings.chains} chains, a reflection on each cluster of {len(train)} "
+        f"questions, {settings.rl_steps * settings.batch} answers of stage 2, "
+        f"{len(heldout) * (students + 2) + again} answers to held-out questions, {students} trainings"
+    )
