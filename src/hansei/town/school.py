@@ -1,7 +1,7 @@
 """The school: word problems of one to four steps about things that somebody has, with worked solutions.
 
 A problem is a start and one to three events, each of which changes the count by a known rule: its kind is the
-sequence of its events (132 kinds), and its numbers are sampled so that every intermediate count is from 1 to 99.
+sequence of its events (132 kinds), and its numbers are sampled so that every intermediate count is from 1 to 60.
 Numbers that nobody needs are mentioned now and then, and the start may be told last, so that the numbers of a text
 are not the numbers of its solution in their order.
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from hansei.core.records import Prompt, Split, user
 
-LARGEST = 99
+LARGEST = 60
 """Largest number in a problem or its solution: each is a single token of the base."""
 LETTERS = "abcdefg"
 NAMES = ("Ann", "Ben", "Eva", "Ida", "Leo", "Max", "Tom", "Una", "Kim", "Sam", "Pia", "Jon")
@@ -83,7 +83,7 @@ EVENTS: Mapping[str, Event] = {
         "With {x} more: {t} + {x} = {r}.",
         "With {x} more: add {x}.",
         "{t} + {x}",
-        lambda rng, t: (_within(rng, 2, min(60, LARGEST - t)),),
+        lambda rng, t: (_within(rng, 2, LARGEST - t),),
         lambda t, x: t + x,
     ),
     "give": Event(
@@ -207,7 +207,7 @@ def sample(rng: random.Random, kind: Kind, split: Split, *, told: int | None = N
     """A problem of that kind and split; `told` chooses one wording for all events, or chance does."""
     while True:
         try:
-            start = rng.randint(2, 60)
+            start = rng.randint(2, LARGEST * 2 // 3)
             events, count = [], start
             for name in kind:
                 numbers = EVENTS[name].numbers(rng, count)
