@@ -24,4 +24,9 @@ METHODS: tuple[Answering, ...] = (
         "The question as it stands, with its passages before it where there are some.",
         "hansei.steps.answering_plain:make",
     ),
+    Answering(
+        "context-filter",
+        "A filter model copies from the passages what helps, and the model answers from that alone (FILCO).",
+        "hansei.reading.context_filter_answer:make",
+    ),
 )
