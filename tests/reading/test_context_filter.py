@@ -62,7 +62,7 @@ def test_the_answer_model_sees_what_its_setting_says(tmp_path: Path) -> None:
     assert seen["full"] == "\n".join([*(f"Passage {n}: {t}" for n, t in enumerate(PASSAGES, 1)), question])
     assert seen["passages"] == f"Passage 1: {PASSAGES[0]}\n{question}"
     assert seen["filtered"] == f"Passage 1: Ada Field lives in Garth.\n{question}"
-    assert seen["silver"] == f"Passage 1: Ada Field lives in Garth.\nPassage 2: Garth is old.\n{question}"
+    assert seen["silver"] == f"Passage 1: Ada Field lives in Garth. Garth is old.\n{question}"
     made = asked(tmp_path, "filtered")
     assert made.text == "Garth" and [step.label for step in made.trace] == ["filter", "kept", "answer"]
     assert made.trace[0].asked[-1].content.endswith(f"{question} Find the sentence that helps.")

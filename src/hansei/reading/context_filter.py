@@ -85,7 +85,7 @@ def context_filter(
     def think(prompt: Prompt) -> Thinking:
         texts = texts_of(prompt)
         if context == "silver":
-            texts = list((prompt.truth or {})["silver"])
+            texts = taught_context(prompt, "silver")
             yield Did("silver", "\n".join(texts))
         elif context != "full" and texts:
             (reply,) = yield Ask((to_filter(prompt, wording),), sampling, "filter", who=who)

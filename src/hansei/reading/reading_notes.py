@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from hansei.core.errors import BadInput
-from hansei.core.records import Lesson, Message, Prompt, to_json
+from hansei.core.records import Message, Prompt, to_json
 from hansei.steps.answer_settings import AnswerSettings
 from hansei.steps.answering import Ask, Did, Thinking, ThinkingMethod
 from hansei.steps.answering_plain import passages_of, shown
