@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Verdict
 from hansei.judges.protocol import Case, error_verdict, verdict
-from hansei.town import grading, letters_grading, registry_grading
+from hansei.town import grading, letters_grading, registry_grading, school_grading
 
 GRADERS = (
     (registry_grading.KNOWN, registry_grading.grade),
     (letters_grading.KNOWN, letters_grading.grade),
+    (school_grading.KNOWN, school_grading.grade),
     (grading.KNOWN, grading.grade),
 )
 """What the truth of each district's prompts holds, and who grades the answers to them."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
 
-WITHOUT_MODEL = ("rules", "substrings", "reference", "exact-match", "town")
+WITHOUT_MODEL = ("rules", "substrings", "reference", "exact-match", "number", "town")
 """Judges that ask no model."""
 
 
@@ -58,6 +58,10 @@ def _without_model(name: str) -> Judge:
         from hansei.judges.substrings import SubstringJudge
 
         return SubstringJudge()
+    if name == "number":
+        from hansei.judges.numbers import NumberJudge
+
+        return NumberJudge()
     from hansei.judges.reference import ExactMatchJudge, ReferenceJudge
 
     return ExactMatchJudge() if name == "exact-match" else ReferenceJudge()

@@ -11,12 +11,14 @@ from typing import Any
 
 from hansei.answering_methods import METHODS, Answering
 from hansei.core.errors import BadInput
+from hansei.core.journal import Journal
 from hansei.core.records import Message, Prompt
 from hansei.core.settings import as_mapping
 from hansei.loop.ahead import foretold, judge_part, judging
 from hansei.loop.estimate import Estimate, Part, asked, reckon
 from hansei.loop.learned import Learned
 from hansei.loop.work import Say, judge_of, model_of, tell
+from hansei.models.protocol import Model
 from hansei.retrieval.passages import Passages, read_passages
 from hansei.retrieval.search import open_search
 from hansei.steps import run
@@ -64,7 +66,8 @@ def answer_questions(settings: AnswerSettings, name: str, say: Say = tell) -> Le
         prompts = _found(settings, there)
         run.store(journal, "prompt", prompts)
         by, model = judge_of(settings), model_of(settings.model, settings.base_url, settings)
-        attempts = answer(model, prompts, there.method, journal, label=name)
+        method = _begun(_entry(name), settings, prompts, model, journal) or there.method
+        attempts = answer(model, prompts, method, journal, label=name)
         if all(attempt.error for attempt in attempts):
             why = attempts[0].error
             raise BadInput(f"no answer came to any of {len(attempts)} questions: {why}; mend that and run again")
@@ -91,6 +94,14 @@ def method_of(entry: Answering) -> tuple[type[Any], Callable[[Any], ThinkingMeth
     module, _, function = entry.make.partition(":")
     home = importlib.import_module(module)
     return home.Settings, getattr(home, function)
+
+
+def _begun(
+    entry: Answering, settings: AnswerSettings, prompts: Sequence[Prompt], model: Model, journal: Journal
+) -> ThinkingMethod | None:
+    """The method after what it does with the model before the first question, for methods that do something then."""
+    home = importlib.import_module(entry.make.partition(":")[0])
+    return home.begin(prompts, settings, model, journal) if hasattr(home, "begin") else None
 
 
 def _entry(name: str) -> Answering:

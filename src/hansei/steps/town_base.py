@@ -15,13 +15,13 @@ from hansei.core.progress import counting
 from hansei.core.records import Chat, Figure, Message, Sampling, Split, user
 from hansei.core.statistics import wilson
 from hansei.models.protocol import Model
-from hansei.steps import town_letters, town_registry, town_taxonomy
+from hansei.steps import town_letters, town_registry, town_school, town_taxonomy
 from hansei.steps.measure import as_mapping
 from hansei.town import grading, phrasing, words, workshop
 from hansei.town.districts import district, district_of
 from hansei.town.items import Item, items
 
-ANSWER = Sampling(max_new_tokens=48)
+ANSWER = Sampling(max_new_tokens=128)
 Question = tuple[Chat, Mapping[str, Any]]
 """What is asked, and the truth about its item."""
 
@@ -132,10 +132,12 @@ def train(settings: Settings) -> Report:
         raise BadInput(f"--out {out}: the folder is not empty; name a new one")
     check_writable(out.parent)
     home = district(settings.district)
-    plan = PretrainSettings(settings.steps or home.steps, home.batch, home.block, seed=settings.seed)
+    plan = PretrainSettings(
+        settings.steps or home.steps, home.batch, home.block, learning_rate=home.learning_rate, seed=settings.seed
+    )
     started = time.monotonic()
     with counting("train base", plan.steps) as advance:
-        train_base(out, plan, lambda _step, _loss: advance(1), home.documents)
+        train_base(out, plan, lambda _step, _loss: advance(1), home.documents, shape=home.shape)
     return _report(load(str(out), device="cpu"), settings.district, started)
 
 
@@ -237,6 +239,7 @@ TASKS: dict[str, Callable[[], Iterator[Task]]] = {
     "workshop": _workshop,
     "registry": town_registry.tasks,
     "letters": town_letters.tasks,
+    "school": town_school.tasks,
     "taxonomy": town_taxonomy.tasks,
 }
 """The checks of each district."""

@@ -8,12 +8,12 @@ district would change what the others' figures were measured on. A new district 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hansei.core.errors import BadInput
-from hansei.town import letters_text, registry_text, schooling, taxonomy_text
+from hansei.town import letters_text, registry_text, school_text, schooling, taxonomy_text
 
 HOME = "town"
 """The model's name; `town` alone is the workshop's base, `town:NAME` that of another district."""
@@ -33,6 +33,10 @@ class District:
     """Blocks a step."""
     block: int = 128
     """Tokens a block: no document is read beyond that."""
+    learning_rate: float = 2e-3
+    """Peak of the schedule."""
+    shape: Mapping[str, int] = field(default_factory=dict)
+    """What of the model's shape differs from that of the other bases."""
 
 
 _HERE = Path(__file__).parent
@@ -40,6 +44,15 @@ DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
     "registry": District(registry_text.documents, _HERE / "registry_base", steps=5600, batch=8),
     "letters": District(letters_text.documents, _HERE / "letters_base", steps=1200, batch=4, block=512),
+    "school": District(
+        school_text.documents,
+        _HERE / "school_base",
+        steps=4000,
+        batch=2,
+        block=512,
+        learning_rate=3e-3,
+        shape={"hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 344},
+    ),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }
 

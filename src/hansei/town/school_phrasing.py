@@ -34,6 +34,11 @@ def solved(worked: str, answer: int | str) -> str:
     return f"{worked}\n{ANSWER} {answer}"
 
 
+def equations(worked: str) -> list[str]:
+    """The sentences of a worked solution, an equation each."""
+    return [f"{part}." for part in worked.rstrip(".").split(". ")]
+
+
 def task(kind: Kind) -> str:
     """The kind of a problem in words: what distilling finds."""
     return f"have, {', '.join(kind)}, how many"

@@ -118,7 +118,7 @@ def templates(rng: random.Random) -> Document:
 def steps(rng: random.Random) -> Document:
     """The next step of a solution, or a proposed one judged."""
     (problem,) = _problems(rng, 1)
-    parts = [f"{part}." for part in problem.worked.rstrip(".").split(". ")]
+    parts = say.equations(problem.worked)
     done = rng.randrange(len(parts) + 1)
     so_far = step_request(problem.question, parts[:done])
     if done == len(parts) or rng.random() < 0.5:
@@ -126,7 +126,7 @@ def steps(rng: random.Random) -> Document:
         return user(f"{so_far}\n{say.NEXT}", step)
     step, word = parts[done], say.SURE
     if rng.random() < 0.5:
-        step, word = _wrong_step(rng, step, problem), say.IMPOSSIBLE
+        step, word = wrong_step(rng, step, problem), say.IMPOSSIBLE
     return user(f"{so_far}\n{say.NEXT} {step}\n{say.JUDGE}", word)
 
 
@@ -135,7 +135,7 @@ def step_request(question: str, so_far: Sequence[str]) -> str:
     return "\n".join([say.QUESTION.format(question=question), " ".join([say.EXPLANATION, *so_far])])
 
 
-def _wrong_step(rng: random.Random, step: str, problem: Problem) -> str:
+def wrong_step(rng: random.Random, step: str, problem: Problem) -> str:
     """A step with a wrong result, a wrong sign, or a number of another place."""
     head, _, result = step.rstrip(".").rpartition(" ")
     form = rng.random()
@@ -145,7 +145,7 @@ def _wrong_step(rng: random.Random, step: str, problem: Problem) -> str:
     if form < 0.7:
         return slip(rng, step)
     (other,) = _problems(rng, 1)
-    wrong = f"{rng.choice(other.worked.rstrip('.').split('. '))}."
+    wrong = rng.choice(say.equations(other.worked))
     return wrong if wrong not in problem.worked else slip(rng, step)
 
 

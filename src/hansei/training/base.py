@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,12 @@ def train_base(
     settings: PretrainSettings,
     report: Callable[[int, float], None],
     documents: Callable[[int], Iterator[Document]] = schooling.documents,
+    *,
+    shape: Mapping[str, int] | None = None,
 ) -> None:
     """Trains tokenizer and base on a district's `documents` and saves both to `out`, whole or not at all.
 
-    The weights are rounded to bf16 (a few MB).
+    The weights are rounded to bf16 (a few MB). `shape` is what differs from SHAPE.
 
     `report` is called with the number and the loss of every step. Raises BadInput where `out` holds something.
     """
@@ -66,7 +68,7 @@ def train_base(
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE, **special))
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE | dict(shape or {}), **special))
     model.generation_config = GenerationConfig(**special)
     pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, report)
     with folder_atomic(out) as folder:

@@ -1,0 +1,141 @@
+"""The experiment of contrastive chain-of-thought (arXiv 2311.09277): `hansei papers run contrastive-cot`.
+
+On held-out problems of the school: standard prompting, chain-of-thought, and contrastive chain-of-thought with the five
+kinds of wrong explanation, each built automatically from the same demonstrations; one demonstration and four; and
+self-consistency. A seed is a draw of demonstrations, of their wrong explanations and of samples; items are the same.
+Further models (`--models`) make a ladder of sizes.
+
+`--show FILE` prints the demonstrations that are built from a file such as GSM8K's train.jsonl, to be read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hansei.core import statistics
+from hansei.core.errors import BadInput
+from hansei.core.result import Result
+from hansei.reasoning.contrastive_cells import COT, FEW, ROWS, Cell, Row, run_cell, voted
+from hansei.steps.pool import Pool
+
+VERSION = "1"
+NAME = "contrastive-cot"
+BASE = "town:school"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    out: str = "runs/contrastive-cot"
+    """Folder of the journal; the same folder again goes on where it stopped."""
+    seeds: int = 5
+    """Draws of demonstrations, wrong explanations and samples."""
+    items: int = 120
+    """Held-out problems, a quarter each of one to four steps."""
+    samples: int = 5
+    """Answers that self-consistency draws; below 2 it is left out."""
+    temperature: float = 0.7
+    """Their temperature."""
+    models: tuple[str, ...] = ()
+    """Further models beside the school's base: NAME=FOLDER, such as other sizes of it."""
+    workers: int = 2
+    """Processes, one thread each."""
+    show: str | None = None
+    """A file of solved problems: print the demonstrations that are built from it, and stop."""
+    dry_run: bool = False
+    """Print how many answers would be made, and stop."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that make no experiment."""
+        if self.seeds < 1 or self.items < 4 or self.workers < 1 or self.temperature <= 0:
+            raise BadInput(f"papers run {NAME}: seeds, workers >= 1, items >= 4 and temperature > 0 were expected")
+        if any("=" not in model for model in self.models):
+            raise BadInput(f"papers run {NAME}: --models NAME=FOLDER was expected, found {', '.join(self.models)}")
+
+
+def run(settings: Settings) -> Result:
+    """Asks every model in every way with every seed. Every finished cell is in the journal of `settings.out`."""
+    if settings.show is not None:
+        return _shown(settings.show)
+    from hansei.core.journal import Journal
+
+    models = {"school": BASE, **dict(model.split("=", 1) for model in settings.models)}
+    print(_estimate(settings, models), flush=True)
+    if settings.dry_run:
+        return Result(name=NAME, kind="paper", settings=asdict(settings), rows=())
+    started = time.monotonic()
+    found: dict[str, list[dict[str, Any]]] = {}
+    with Journal.open(Path(settings.out)) as journal:
+        for name, model in models.items():
+            rows = _rows(settings, first=model == BASE)
+            cells = [Cell(model, seed, settings.items, rows, settings.temperature) for seed in range(settings.seeds)]
+            with Pool(min(settings.workers, settings.seeds), journal, VERSION, model=model) as pool:
+                found[name] = pool.run(run_cell, cells, name)
+    tables = {name: table(cells) for name, cells in found.items()}
+    everything = [measured for cells in found.values() for cell in cells for measured in cell.values()]
+    return Result(
+        name=NAME,
+        kind="paper",
+        settings=asdict(settings),
+        rows=tables["school"],
+        parts={name: rows for name, rows in tables.items() if name != "school"},
+        numbers=frozenset({"tokens", "unanswered"}),
+        notes=(
+            f"{settings.items} held-out problems; minus CoT: paired with chain-of-thought of as many shots and samples; "
+            "intervals: two-way bootstrap over seeds of demonstrations and problems",
+        ),
+        more={"judge": "number 1"},
+        seeds=range(settings.seeds),
+        errors=sum(measured["errors"] for measured in everything),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _rows(settings: Settings, *, first: bool) -> tuple[Row, ...]:
+    """All rows for the school's base; those of the comparison for other sizes."""
+    if first:
+        return (*ROWS, *FEW, *(voted(settings.samples) if settings.samples > 1 else ()))
+    return (*(row for row in ROWS if row.mistake in ("none", "incoherent objects")), *FEW)
+
+
+def table(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A line for each row: accuracy, the difference to chain-of-thought, tokens an item, unanswered items."""
+    lines = []
+    for name in cells[0]:
+        right = [cell[name]["right"] for cell in cells]
+        line: dict[str, Any] = {"row": name, "accuracy": statistics.rate(right)}
+        against = name.replace(name.partition(",")[0], COT)
+        if name.startswith("contrastive"):
+            plain = [cell[against]["right"] for cell in cells]
+            line["minus_CoT"] = statistics.paired_two_way_bootstrap(plain, right)
+        line["tokens"] = statistics.two_way_bootstrap([cell[name]["tokens"] for cell in cells])
+        line["unanswered"] = sum(cell[name]["unanswered"] for cell in cells)
+        lines.append(line)
+    return lines
+
+
+def _estimate(settings: Settings, models: Mapping[str, str]) -> str:
+    answers = sum(
+        settings.items * settings.seeds * sum(row.samples for row in _rows(settings, first=model == BASE))
+        for model in models.values()
+    )
+    return f"{len(models)} models, {settings.seeds} seeds, {answers} answers; about {answers / 1200:.0f} core-minutes"
+
+
+def _shown(path: str) -> Result:
+    """Demonstrations of every kind, built from the first problems of a file with explanations."""
+    from hansei.reasoning.contrastive_cot import Demonstration, demonstrations, shown
+    from hansei.reasoning.invalid import KINDS
+    from hansei.reasoning.problems import read_problems
+
+    pool = read_problems(path)
+    notes: list[str] = []
+    for kind in KINDS:
+        made: Sequence[Demonstration] = demonstrations(pool, 4, kind, 0)
+        notes += [f"--- {kind}", *(f"{shown(one)}\n" for one in made)]
+    return Result(name=NAME, kind="paper", settings={"show": path}, rows=(), notes=notes)
