@@ -39,8 +39,8 @@ def features(text: str) -> dict[str, str] | None:
         "postscript": postscript.rstrip(".! "),
         "order": "?" if not (news and wish) else "news first" if news.start() < wish.start() else "wish first",
     }
-    named = ("opener", "owner", "epithet", "adverb")
-    return found | {name: (news[name] or "") if news else "?" for name in named}
+    told = {name: (news[name] or "") if news else "?" for name in ("opener", "owner", "epithet", "adverb")}
+    return found | told | {"owner": told["owner"].lower()}  # it may start the sentence
 
 
 _NEWS = re.compile(
@@ -63,6 +63,11 @@ def off_topic(topic: Mapping[str, str], text: str) -> str | None:
         if told != {topic[name]}:
             return f"{name}: {topic[name]} was asked for, told is {' and '.join(sorted(told)) or 'none'}"
     return None
+
+
+def is_on_topic(topic: Mapping[str, str], text: str) -> bool:
+    """Whether the text is a letter that tells what was asked for, and nothing else."""
+    return features(text) is not None and off_topic(topic, text) is None
 
 
 def grade(truth: Mapping[str, Any], text: str, finish: Finish = "stop") -> Grade:
