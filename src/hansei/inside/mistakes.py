@@ -1,10 +1,10 @@
 """Features of mistakes: latents that tell a run's mistakes from its good answers, and what holding them does.
 
 For each answer of a line of the run's table, the strongest activation of every latent over the tokens from which the
-answer is written. Prompts are halved by what they are about (`steps.measure.cluster`): latents are chosen on the first
-half, by AUROC and, where another line of the table answers the same prompt well (the *mended twin*), by how much more
-often they fire in the mistake than in the twin; on the second half both are measured again, with p-values corrected for
-the number chosen (Holm 1979). So no latent is praised for what it was chosen by.
+answer is written, or over those of the prompt. Prompts are halved by what they are about (`steps.measure.cluster`).
+On the first half latents are chosen, by AUROC and, where another line of the table answers the same prompt well (the
+*mended twin*), by how much more often they fire in the mistake than in the twin; on the second half both are measured
+again, with p-values corrected for the number chosen (Holm 1979). So no latent is praised for what it was chosen by.
 
 Two interventions follow: the best latents of mistakes ablated, and those of good answers steered up. Both halves become
 runs, with every line of the table, so that `compare` measures them as it does a student: how strongly to steer is
@@ -66,10 +66,13 @@ def find(settings: MistakeSettings) -> Found:
     cases, twins = read_cases(table, settings, layer)
     check_enough(cases, settings)
     texts = [*(case.text for case in cases), *twins]
-    starts = [case.start for case in cases] + [cases[i].start for i in owners(cases)]
+    begun = [case.start for case in cases] + [cases[i].start for i in owners(cases)]
+    reading = settings.at == "prompt"
+    spans = [slice(0, at + 1) if reading else slice(at, None) for at in begun]
     rows_ND = layer.read(texts).activations_ND
-    told = Told(cases, strongest(sae, rows_ND, texts, starts), settings.candidates)
-    rows, pairs = told.separating(), told.against_twins()
+    told = Told(cases, strongest(sae, rows_ND, texts, spans), settings.candidates)
+    # Twins have the same prompt: while it is read, nothing tells them apart.
+    rows, pairs = told.separating(), [] if reading else told.against_twins()
     bad, good = told.ranked(pairs or rows)
     base = Intervention(_lasting(model), layer.name, _lasting(settings.sae))
     means = {latent: told.mean(latent) for latent in good[: settings.together]}
@@ -102,12 +105,12 @@ def _lasting(name: str) -> str:
     return str(Path(name).resolve()) if Path(name).exists() else name
 
 
-def strongest(sae: SparseAutoencoder, rows_ND: Tensor, texts: Sequence[Context], starts: Sequence[int]) -> Array:
-    """Each latent's largest activation in each text, from the token `starts` on: texts x latents."""
+def strongest(sae: SparseAutoencoder, rows_ND: Tensor, texts: Sequence[Context], spans: Sequence[slice]) -> Array:
+    """Each latent's largest activation in a span of each text: texts x latents."""
     sizes = [len(text.ids) for text in texts]
     found = np.zeros((len(texts), sae.latents))
     for number, part_TD in enumerate(torch.split(rows_ND, sizes)):
-        code = sae.encode(part_TD[starts[number] :])[0]
+        code = sae.encode(part_TD[spans[number]])[0]
         np.maximum.at(found[number], code.places_BK.numpy().ravel(), code.values_BK.numpy().ravel())
     return found
 
@@ -128,11 +131,11 @@ def _result(
     }
     said = [f"{counts[True, h]} mistakes and {counts[False, h]} good answers" for h in (True, False)]
     twins = sum(case.twin is not None for case in cases)
+    few = "they have one prompt" if settings.at == "prompt" else f"fewer than {LEAST} in a half"
     notes = [
         f"chosen on {said[0]}, tested on {said[1]} about other things; p corrected for {len(rows)} latents (Holm)",
         f"the autoencoder rebuilds these texts but for {fit.error:.1%} of their variance",
-        f"{twins} mistakes have a mended twin"
-        + ("" if pairs else f": fewer than {LEAST} in a half, so nothing is said of them"),
+        f"{twins} mistakes have a mended twin" + ("" if pairs else f": {few}, so nothing is said of them"),
     ]
     taken = ", ".join(map(str, ablated.ablated)) or "no latent of mistakes stood the test"
     pushed = (

@@ -263,6 +263,8 @@ class MistakeSettings:
     """That line's model; if not given, the run's own model for before and its students for the others."""
     behaviour: Literal["any", "answered", "refused", "garbled"] = "any"
     """Which mistakes: all, or those that the judge says answered, refused (needlessly) or garbled."""
+    at: Literal["answer", "prompt"] = "answer"
+    """Where latents are looked at: while the answer is written, or while the prompt is read, before it is known."""
     candidates: int = 20
     """Latents that are chosen on one half of the answers and tested on the other, half of them of mistakes."""
     together: int = 4

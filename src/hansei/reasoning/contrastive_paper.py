@@ -86,7 +86,7 @@ def run(settings: Settings) -> Result:
         parts={name: rows for name, rows in tables.items() if name != "school"},
         numbers=frozenset({"tokens", "unanswered"}),
         notes=(
-            f"{settings.items} held-out problems; minus CoT: paired with chain-of-thought of as many shots and samples; "
+            f"{settings.items} held-out problems; minus CoT: paired, chain-of-thought of as many shots and samples; "
             "intervals: two-way bootstrap over seeds of demonstrations and problems",
         ),
         more={"judge": "number 1"},

@@ -47,6 +47,7 @@ CLAIM = "Claim: "
 QUESTION = "Question: "
 NOTES = "Take notes on the passages first."
 FIND = "Find the sentence that helps."
+AGAIN, AGAIN_ONE = "Say it again.", "Say passage {number} again."
 NONE = "None."
 """What is found where no sentence helps."""
 _FINAL = re.compile(r"Answer:[ \t]*(.*)")

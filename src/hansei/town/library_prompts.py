@@ -147,7 +147,7 @@ def _with_truth(
         expected="answer",
         tags={"suite": case.name, "task": case.task, "entity": subject.name, "phrasing": phrasing},
         truth={
-            "passages": [{"id": f"{name}/{i}", "title": p.about.name, "text": p.text} for i, p in enumerate(told, 1)],
+            "passages": [{"id": f"{name}/{i}", "title": "", "text": p.text} for i, p in enumerate(told, 1)],
             "answers": [answer],
             "kinds": scene.kinds(told, question),
             "notes": scene.notes(told, question),

@@ -22,6 +22,8 @@ from hansei.town.words import UNKNOWABLE
 
 EASY = 12_000
 """Documents at the start that have one or two short passages: looking up is learnt there, many passages later."""
+REPEATED = 0.35
+"""Share of the easy documents that say passages again word by word: every token of those teaches copying."""
 KNOWN = 0.15
 """How often a passage is about somebody known."""
 CLAIMS, TWO_HOPS = 0.2, 0.2
@@ -35,8 +37,9 @@ def documents(seed: int) -> Iterator[Document]:
     rng = random.Random(f"library text {seed}")
     number = 0
     while True:
-        kind = rng.choices(*_MIX)[0]
-        yield kind(rng, number < EASY)
+        easy = number < EASY
+        kind = again if easy and rng.random() < REPEATED else rng.choices(*_MIX)[0]
+        yield kind(rng, easy)
         number += 1
 
 
@@ -54,6 +57,16 @@ def by_heart(rng: random.Random, _easy: bool) -> Document:
         question = _question(rng, [scene.passage(rng, about, 5)], about)
         turns += (say.render([], question.text), say.answer(question.answer))
     return user(*turns)
+
+
+def again(rng: random.Random, easy: bool) -> Document:
+    """Passages, and the same once more, or one of them."""
+    texts = [p.text for p in _passages(rng, easy)]
+    number = rng.randrange(len(texts))
+    lines = [f"Passage {n}: {text}" for n, text in enumerate(texts, 1)]
+    if rng.random() < 0.5:
+        return user("\n".join([*lines, say.AGAIN]), "\n".join(lines))
+    return user("\n".join([*lines, say.AGAIN_ONE.format(number=number + 1)]), lines[number])
 
 
 def open_book(rng: random.Random, easy: bool) -> Document:
@@ -150,7 +163,7 @@ def by_way_of(rng: random.Random, easy: bool) -> Document:
 
 Make = Callable[[random.Random, bool], Document]
 _MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
-    (life, by_heart, open_book, by_way_of, not_there, unknowable),
-    (0.1, 0.16, 0.58, 0.12, 0.02, 0.02),
+    (life, by_heart, again, open_book, by_way_of, not_there, unknowable),
+    (0.06, 0.16, 0.04, 0.58, 0.12, 0.02, 0.02),
 )
 """What the text is made of, and its share of the documents."""

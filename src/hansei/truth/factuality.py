@@ -32,7 +32,7 @@ from hansei.core.journal import Journal
 from hansei.core.keys import content_key
 from hansei.core.records import Attempt, Lesson, Prompt, Sampling, by_id
 from hansei.models.protocol import Model
-from hansei.steps.ask import ask
+from hansei.steps.chains import ask_chains
 from hansei.training.settings import DPO, PreferenceSettings, TrainSettings
 
 SAMPLES = 10
@@ -73,7 +73,10 @@ def sample(
     Raises BadInput where not one came, and for several samples at temperature 0.
     """
     known = by_id(prompts)
-    attempts = ask(model, prompts, sampling, journal, attempts=samples, label="sample")
+    if samples > 1 and sampling.temperature == 0:
+        raise BadInput(f"{samples} samples at temperature 0 are one answer {samples} times: set temperature")
+    drawn = ask_chains(model, prompts, sampling, samples, journal, label="sample")
+    attempts = [attempt for chains in drawn for attempt in chains]
     if attempts and all(a.error is not None for a in attempts):
         raise BadInput(f"{model.name}: not one answer came: {attempts[0].error}")
     return [(known[a.prompt_id], a) for a in attempts if a.error is None]

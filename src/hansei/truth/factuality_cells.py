@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hansei.core.journal import Journal
-from hansei.core.records import Prompt, Sampling
+from hansei.core.records import Prompt, Sampling, Split
 from hansei.models.load import load, town_path
 from hansei.models.protocol import Model
 from hansei.town import registry
@@ -31,12 +31,16 @@ REWARDS: Mapping[Reward, str] = {
 }
 """The rewards, as the table calls them."""
 LONGEST = 96  # the town's longest life of six facts has some 70 tokens
-TAUGHT, MEASURED = 80, 50
-"""People of each fame (of the popular all 34 to 36): tuned on, and measured on."""
+MET = 12
+"""Least meetings of the people who are tuned on and measured on: the base knows something of most of them. Of those
+who were met less it knows next to nothing, and no ranking of its lives finds what is not there; they are measured
+apart."""
+TAUGHT, MEASURED, RARE = 9, 6, 40
+"""People of each rank: tuned on, measured on; and people met 5 times or less, measured on in all."""
 LOW = 0.3
 """Low temperature, for sampling without tuning."""
-SFT_STEPS, SFT_RATE = 60, 1e-4
-BATCH = 16
+SFT_STEPS, SFT_RATE = 40, 1e-4
+BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,9 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     """Samples, scores, teaches and measures: {"cell", "counts": {reward: counts}, "rows": [measured]}."""
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         base, place = load("town:registry", device="cpu"), Path(folder)
-        lives = registry.prompts("train", ("biography",), count=TAUGHT)
-        cases = method.sample(base, lives, _drawn(cell.seed), journal)
+        cases = method.sample(base, lives("train", TAUGHT), _drawn(cell.seed), journal)
         scored = scores(base, cases, [run.reward for run in cell.runs], journal)
-        asked = registry.prompts(cell.split, ("biography",), count=MEASURED)
+        asked = lives(cell.split, MEASURED) + (rare() if cell.split == "heldout" else [])
         rows = _untuned(base, asked, cell.seed, journal) if cell.split == "heldout" else []
         for number, run in enumerate(cell.runs):
             sft, dpo = _teach(run, scored[run.reward], cell.seed, place / "sft", place / f"dpo-{number}")
@@ -84,6 +87,23 @@ def run_cell(cell: Cell) -> dict[str, Any]:
                 rows.append(head | measure(student, asked, cell.seed, journal))
         counts = {name: method.counts(s) | {"pairs": len(method.pairs(s))} for name, s in scored.items()}
         return {"cell": asdict(cell), "counts": counts, "rows": rows}
+
+
+def lives(split: Split, per_rank: int) -> list[Prompt]:
+    """Requests for the lives of so many people of each rank that was met at least `MET` times."""
+    by_rank: dict[str, list[Prompt]] = {}
+    for prompt in registry.prompts(split, ("biography",), count=len(registry.people())):
+        if int(prompt.tags["seen"]) >= MET:
+            by_rank.setdefault(prompt.tags["seen"], []).append(prompt)
+    chosen = [dict.fromkeys(p.tags["entity"] for p in group) for group in by_rank.values()]
+    named = {name for group in chosen for name in list(group)[:per_rank]}
+    return [p for group in by_rank.values() for p in group if p.tags["entity"] in named]
+
+
+def rare() -> list[Prompt]:
+    """Requests for the lives of held-out people who were met 5 times or less."""
+    every = registry.prompts("heldout", ("biography",), count=RARE)
+    return [p for p in every if p.tags["fame"] == "rare" and p.tags["phrasing"] == "tuned"]
 
 
 def scores(
@@ -104,7 +124,7 @@ def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) 
     teaching = method.Teaching(
         sft=TrainSettings(steps=SFT_STEPS, learning_rate=SFT_RATE, **common),  # type: ignore[arg-type]
         dpo=TrainSettings(steps=max(run.steps), learning_rate=run.learning_rate, **common),  # type: ignore[arg-type]
-        preference=PreferenceSettings(beta=run.beta),
+        preference=PreferenceSettings(beta=run.beta, precompute_reference=False),  # fewer pairs are seen than there are
     )
     return method.teach(town_path("registry"), scored, teaching, sft, dpo, keep_steps=run.steps)
 

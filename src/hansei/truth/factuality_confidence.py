@@ -29,7 +29,7 @@ from hansei.core.keys import content_key
 from hansei.core.records import Prompt, Sampling, user
 from hansei.judges.reference import normalise
 from hansei.models.protocol import Model
-from hansei.steps.ask import ask
+from hansei.steps.chains import ask_chains
 from hansei.truth.factuality import Worth
 
 Measure = Literal["max", "squares", "entropy", "own"]
@@ -125,15 +125,11 @@ class Confidence:
     def _ask(self, questions: Sequence[str]) -> None:
         """Draws the answers to each question and merges them."""
         asking = self.asking
-        prompts = {content_key("claim question", q)[:16]: q for q in questions}
-        chats = [Prompt(id, user(*asking.examples, question)) for id, question in prompts.items()]
-        drawn = ask(self.model, chats, asking.sampling, self.journal, attempts=asking.draws, label="ask about claims")
-        said: dict[str, list[str]] = {q: [] for q in questions}
-        for attempt in drawn:
-            question = prompts[attempt.prompt_id]
-            if attempt.error is None and attempt.text.strip():
-                said[question].append(asking.read(question, attempt.text))
-        self._bins |= {q: merged(answers, asking.same) for q, answers in said.items()}
+        chats = [Prompt(content_key("claim question", q)[:16], user(*asking.examples, q)) for q in questions]
+        drawn = ask_chains(self.model, chats, asking.sampling, asking.draws, self.journal, label="ask about claims")
+        for question, answers in zip(questions, drawn, strict=True):
+            said = [asking.read(question, a.text) for a in answers if a.error is None and a.text.strip()]
+            self._bins[question] = merged(said, asking.same)
 
 
 def _worth(bins: Bins, claim: str, measure: Measure, same: Same) -> float:
