@@ -94,7 +94,7 @@ def run(settings: Settings) -> Result:
             "change: against the base; lives are drawn at temperature 1 unless the row says otherwise",
             *(f"{r.reward}: learning rate {r.learning_rate:g}, beta {r.beta:g}, {r.steps[0]} steps" for r in runs),
         ),
-        more={"judge": "town (exact)", "search": points, "counts": found[0]["counts"], "lives": outcome.lives(found)},
+        more={"judge": "town (exact)", "search": points, "counts": found[0]["counts"], "lives": outcome.told(found)},
         files=(outcome.chart(table, Path(settings.out) / "factuality.svg"),),
         seeds=range(settings.seeds),
         errors=sum(row["errors"] for cell in found for row in cell["rows"]),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,31 @@ from hansei.core import statistics
 from hansei.core.drawing import COLOURS, MARKS, canvas, save
 from hansei.core.records import Figure, Prompt, by_id
 from hansei.core.result import Row
-from hansei.town import registry
-from hansei.truth.factuality_cells import MEASURED
+from hansei.truth.factuality_cells import MEASURED, lives, rare
 
 Cells = Sequence[Mapping[str, Any]]
 """What `run_cell` made of each seed."""
 Values = Mapping[str, float]
 """Prompt to number of claims."""
+Which = Callable[[Prompt], bool]
+"""The prompts that a table is about."""
 BASE = "base"
 DRAWS = 2000
+
+
+def known(prompt: Prompt) -> bool:
+    """Whether it is about somebody of whom the base knows something: the main table's people."""
+    return prompt.tags["fame"] != "rare"
+
+
+PARTS: dict[str, Which] = {
+    "met-50-times-or-more": lambda p: int(p.tags["seen"]) >= 50,
+    "met-20-to-40-times": lambda p: 20 <= int(p.tags["seen"]) < 50,
+    "met-12-to-18-times": lambda p: 12 <= int(p.tags["seen"]) < 20,
+    "met-5-times-or-less": lambda p: not known(p),
+    "heldout-wording": lambda p: known(p) and p.tags["phrasing"] == "heldout",
+}
+"""The same table for some of the people, and for the wording that no lesson uses."""
 CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
 
 
@@ -39,23 +55,22 @@ def points(found: Cells) -> list[dict[str, Any]]:
     return made
 
 
-def rows(found: Cells, fame: str | None = None, phrasing: str | None = None) -> list[Row]:
+def rows(found: Cells, which: Which = known) -> list[Row]:
     """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim)."""
     return [
         {
             "row": name,
-            "correct_claims": _figure(seeds, "correct", fame, phrasing),
-            "wrong_claims": _figure(seeds, "wrong", fame, phrasing),
-            "share_correct": statistics.two_way_bootstrap(*_shares(seeds, fame, phrasing)),
+            "correct_claims": statistics.two_way_bootstrap(*_grid(seeds, "correct", which)),
+            "wrong_claims": statistics.two_way_bootstrap(*_grid(seeds, "wrong", which)),
+            "share_correct": statistics.two_way_bootstrap(*_shares(seeds, which)),
         }
         for name, seeds in _by_row(found).items()
     ]
 
 
 def apart(found: Cells) -> dict[str, list[Row]]:
-    """The same table for each fame, and for the wording that no lesson uses."""
-    by_fame = {fame: rows(found, fame=fame) for fame in get_args(registry.Fame)}
-    return by_fame | {"heldout-wording": rows(found, phrasing="heldout")}
+    """The table of each part of the people."""
+    return {name: rows(found, which) for name, which in PARTS.items()}
 
 
 def changes(found: Cells) -> list[Row]:
@@ -93,7 +108,7 @@ def relative_change(before: Any, after: Any, clusters: Sequence[str], seed: int 
     return Figure(value, float(low), float(high), after_SI.size, per_seed)
 
 
-def lives(found: Cells, count: int = 6) -> list[dict[str, str]]:
+def told(found: Cells, count: int = 6) -> list[dict[str, str]]:
     """Some of the first seed's lives: what each way of answering wrote to the same prompt."""
     named = {row["row"]: row["texts"] for row in found[0]["rows"]}
     shared = [id for id in named[BASE] if all(id in texts for texts in named.values())]
@@ -124,34 +139,22 @@ def _by_row(found: Cells) -> dict[str, list[Mapping[str, Any]]]:
     return named
 
 
-def _figure(seeds: Sequence[Mapping[str, Any]], kind: str, fame: str | None, phrasing: str | None) -> Figure:
-    return statistics.two_way_bootstrap(*_grid(seeds, kind, fame, phrasing))
-
-
-def _grid(
-    seeds: Sequence[Mapping[str, Any]], kind: str, fame: str | None = None, phrasing: str | None = None
-) -> tuple[list[list[float]], list[str]]:
+def _grid(seeds: Sequence[Mapping[str, Any]], kind: str, which: Which = known) -> tuple[list[list[float]], list[str]]:
     """Claims [seeds x prompts], and the prompts' people, who are resampled as one."""
     there = [id for id in seeds[0][kind] if all(id in row[kind] for row in seeds)]  # an answer may not have come
-    ids = [id for id in there if _chosen(_prompts()[id], fame, phrasing)]
+    ids = [id for id in there if which(_prompts()[id])]
     return [[row[kind][id] for id in ids] for row in seeds], [_prompts()[id].tags["entity"] for id in ids]
 
 
-def _shares(
-    seeds: Sequence[Mapping[str, Any]], fame: str | None, phrasing: str | None
-) -> tuple[list[list[float | None]], list[str]]:
+def _shares(seeds: Sequence[Mapping[str, Any]], which: Which) -> tuple[list[list[float | None]], list[str]]:
     """The share correct of each life, None where it claims nothing."""
-    correct, people = _grid(seeds, "correct", fame, phrasing)
-    wrong, _ = _grid(seeds, "wrong", fame, phrasing)
+    correct, people = _grid(seeds, "correct", which)
+    wrong, _ = _grid(seeds, "wrong", which)
     shares = [
         [c / (c + w) if c + w else None for c, w in zip(cs, ws, strict=True)]
         for cs, ws in zip(correct, wrong, strict=True)
     ]
     return shares, people
-
-
-def _chosen(prompt: Prompt, fame: str | None, phrasing: str | None) -> bool:
-    return fame in (None, prompt.tags["fame"]) and phrasing in (None, prompt.tags["phrasing"])
 
 
 def _mean(values: Values) -> float:
@@ -160,4 +163,4 @@ def _mean(values: Values) -> float:
 
 @cache
 def _prompts() -> Mapping[str, Prompt]:
-    return by_id(registry.prompts("heldout", ("biography",), count=MEASURED))
+    return by_id([*lives("heldout", MEASURED), *rare()])
