@@ -1,0 +1,168 @@
+"""The context-filter experiment (FILCO, arXiv 2311.08377): `hansei papers run context-filter`.
+
+On the town's library: questions with five passages of three to five sentences, of which one tells the fact. Three
+kinds: a fact is looked up, a claim is judged, or a fact about the writer of a book is looked up by way of the book's
+passage. For each measure and seed a filter model and two answer models (from sentences, from passages) are taught, and
+one answer model from all passages. The number of steps of each is told by validation questions; so is the measure that
+stands in the main table for each kind of question.
+
+With --model and --questions the same runs on a user's model and file (questions, answers and passages): 50% of the
+questions teach, 10% choose, 40% prove. The models of the first seed are kept in OUT/students, for
+`hansei answer context-filter --model OUT/students/MEASURE/answer-filtered --filter-model OUT/students/MEASURE/filter`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hansei.core.errors import BadInput
+from hansei.core.result import Result
+from hansei.reading.context_measures import Measure
+from hansei.steps.pool import Pool
+
+if TYPE_CHECKING:
+    from hansei.reading.context_filter_cells import Cell, Data
+
+VERSION = "1"
+KEEP = 2
+"""Spans that lexical and cxmi keep at most: as many as a question of two hops needs."""
+LIBRARY = "town:library"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the experiment."""
+
+    model: str = LIBRARY
+    """The model that is taught to filter and to answer."""
+    questions: str | None = None
+    """JSONL, CSV or Parquet with question, answers and passages, in place of the library's questions."""
+    out: str = "runs/context-filter"
+    """Folder of the journal, the chart and the models; the same folder again goes on where it stopped."""
+    seeds: int = 5
+    """Seeds of the trainings."""
+    measures: tuple[Measure, ...] = ("strinc", "lexical", "cxmi")
+    """By what the sentences that help are told."""
+    steps: tuple[int, ...] = (25, 75)
+    """Optimiser steps that are tried for every model."""
+    learning_rate: float = 5e-4
+    """Of AdamW."""
+    batch: int = 16
+    """Lessons a step."""
+    longest: int = 64
+    """Longest text that is written, in tokens."""
+    train: int = 400
+    """Questions of each of the library's three kinds that teach."""
+    proof: int = 150
+    """Held-out questions of each kind."""
+    workers: int = 2
+    """Processes, one thread each."""
+    quick: bool = False
+    """One seed, strinc only and 40 questions of each kind; for looking, not for quoting."""
+    dry_run: bool = False
+    """Print how many models would be taught, and stop."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for numbers that make no experiment."""
+        for name in ("seeds", "batch", "longest", "train", "proof", "workers"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"papers run context-filter: {name}: expected at least 1, found {getattr(self, name)}")
+        if not self.steps or min(self.steps) < 1 or not self.measures:
+            raise BadInput("papers run context-filter: steps and measures: one of each at least was expected")
+        if self.model == LIBRARY and self.questions is None:
+            return
+        if self.questions is None or self.model == LIBRARY:
+            raise BadInput(
+                "papers run context-filter: --model and --questions go together: a model of your own reads "
+                "questions of your own"
+            )
+
+
+def run(settings: Settings) -> Result:
+    """Score, teach, ask. Every finished model is in the journal of `settings.out`."""
+    from hansei.core.journal import Journal
+    from hansei.reading import context_filter_outcome as outcome
+    from hansei.reading.context_filter import Keep
+    from hansei.reading.context_filter_cells import questions, run_cell, run_silver
+
+    if settings.quick:
+        settings = replace(settings, seeds=1, measures=("strinc",), train=min(40, settings.train), proof=40)
+    print(estimate(settings), flush=True)
+    if settings.dry_run:
+        return Result(name="context-filter", kind="paper", settings=asdict(settings), rows=())
+    started = time.monotonic()
+    data = data_of(settings)
+    heldout = questions(data, "heldout")
+    validation = questions(data, "validation")
+    if not (heldout and validation and questions(data, "train")):
+        raise BadInput(f"{settings.questions}: too few questions with answers and passages to teach, choose and prove")
+    with (
+        Journal.open(Path(settings.out)) as journal,
+        Pool(settings.workers, journal, VERSION, model=settings.model) as pool,
+    ):
+        keeps = [Keep(measure, KEEP) for measure in settings.measures]
+        kept = pool.run(run_silver, [(data, keep) for keep in keeps], "score")
+        cells = cells_of(settings, data, dict(zip(settings.measures, kept, strict=True)))
+        found = list(zip(cells, pool.run(run_cell, cells, "models"), strict=True))
+    chosen = outcome.chosen(found, validation)
+    table = outcome.rows(found, chosen, heldout)
+    return Result(
+        name="context-filter",
+        kind="paper",
+        settings=asdict(settings),
+        rows=table,
+        parts={
+            "measures": outcome.by_measure(found, heldout),
+            "differences": outcome.differences(found, chosen, heldout),
+        },
+        numbers=frozenset({"context_tokens", "silver_tokens", "tokens_read"}),
+        hidden=frozenset({"measure", "task"}),
+        notes=(
+            "exact match after normalisation; context tokens: what the passages add to the answer model's prompt; "
+            "tokens read: by both models; intervals: two-way bootstrap over seeds and questions",
+            *(f"{task}: measure {measure}, chosen on validation questions" for task, measure in chosen.items()),
+            *outcome.steps(found),
+        ),
+        more={"judge": "exact-match"},
+        files=(outcome.chart(table, Path(settings.out) / "context-filter.svg"),),
+        seeds=range(settings.seeds),
+        errors=outcome.missing(found),
+        seconds=time.monotonic() - started,
+    )
+
+
+def estimate(settings: Settings) -> str:
+    """How much work lies ahead, in a line."""
+    models = settings.seeds * (1 + 3 * len(settings.measures))
+    return (
+        f"{models} models of {max(settings.steps)} steps of {settings.batch}: for each of {settings.seeds} seeds one "
+        f"that reads all passages, and for each measure ({', '.join(settings.measures)}) a filter and two that answer"
+    )
+
+
+def data_of(settings: Settings) -> Data:
+    """Which questions the settings mean."""
+    from hansei.reading.context_filter_cells import Data
+
+    return Data(settings.model, settings.questions, (settings.train, max(20, settings.proof // 3), settings.proof))
+
+
+def cells_of(settings: Settings, data: Data, kept: dict[Measure, Any]) -> list[Cell]:
+    """Every cell; the models of the first seed are kept."""
+    from hansei.reading.context_filter_cells import Cell, Teaching
+
+    teaching = Teaching(settings.steps, settings.learning_rate, settings.batch, settings.longest)
+    made: list[Cell] = []
+    for seed in range(settings.seeds):
+        made.append(Cell(data, teaching, seed, None, (), _students(settings, seed, "full")))
+        for measure in settings.measures:
+            silver = tuple((name, tuple(sentences), tuple(passages)) for name, sentences, passages in kept[measure])
+            made.append(Cell(data, teaching, seed, measure, silver, _students(settings, seed, measure)))
+    return made
+
+
+def _students(settings: Settings, seed: int, name: str) -> str | None:
+    return str(Path(settings.out) / "students" / name) if seed == 0 else None
