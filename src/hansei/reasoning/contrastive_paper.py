@@ -76,7 +76,8 @@ def run(settings: Settings) -> Result:
             cells = [Cell(model, seed, settings.items, rows, settings.temperature) for seed in range(settings.seeds)]
             with Pool(min(settings.workers, settings.seeds), journal, VERSION, model=model) as pool:
                 found[name] = pool.run(run_cell, cells, name)
-    tables = {name: table(cells) for name, cells in found.items()}
+    order = {name: [row.name for row in _rows(settings, first=model == BASE)] for name, model in models.items()}
+    tables = {name: table(cells, order[name]) for name, cells in found.items()}
     everything = [measured for cells in found.values() for cell in cells for measured in cell.values()]
     return Result(
         name=NAME,
@@ -103,10 +104,10 @@ def _rows(settings: Settings, *, first: bool) -> tuple[Row, ...]:
     return (*(row for row in ROWS if row.mistake in ("none", "incoherent objects")), *FEW)
 
 
-def table(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def table(cells: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     """A line for each row: accuracy, the difference to chain-of-thought, tokens an item, unanswered items."""
     lines = []
-    for name in cells[0]:
+    for name in names:
         right = [cell[name]["right"] for cell in cells]
         line: dict[str, Any] = {"row": name, "accuracy": statistics.rate(right)}
         against = name.replace(name.partition(",")[0], COT)

@@ -65,8 +65,9 @@ def filled(line: str) -> dict[str, Any]:
 def _by_marks(line: str) -> dict[str, Any]:
     marks = list(_SLOT.finditer(line))
     values: dict[str, Any] = {}
-    for mark, after in zip(marks, [*marks[1:], None], strict=True):
-        text = line[mark.end() : after.start() if after else len(line)].strip().rstrip(",;.`")
+    ends = [*(mark.start() for mark in marks[1:]), len(line)]
+    for mark, end in zip(marks, ends, strict=False):  # without marks there is an end, but no value
+        text = line[mark.end() : end].strip().rstrip(",;.`")
         try:
             values[mark[1]] = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -126,8 +126,9 @@ def parts(text: str) -> dict[str, str]:
     """The marked parts of a reply (`Task: …`), by their names in lower case; the first of each counts."""
     marks = list(_PART.finditer(text))
     found: dict[str, str] = {}
-    for mark, after in zip(marks, [*marks[1:], None], strict=True):
-        found.setdefault(mark[1].lower(), text[mark.end() : after.start() if after else len(text)].strip(" *\n"))
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    for mark, end in zip(marks, ends, strict=False):  # without marks there is an end, but no part
+        found.setdefault(mark[1].lower(), text[mark.end() : end].strip(" *\n"))
     return found
 
 

@@ -90,6 +90,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     rows = {name: measured(prompts, found) for name, found in made.items()}
     return {
         "rows": rows,
+        "order": list(rows),
         "work": own_work(prompts, made[BOT], rows[BOT]["right"]),
         "buffer": {
             "templates": len(buffer.templates),

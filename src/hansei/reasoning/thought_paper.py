@@ -82,7 +82,7 @@ def run(settings: Settings) -> Result:
         ]
         found = pool.run(run_cell, cells, "answer")
         shown = pool.run(demonstration, [settings.data] if settings.data else [], "demonstration")
-    rows = table([cell["rows"] for cell in found])
+    rows = table([cell["rows"] for cell in found], found[0]["order"])
     buffers = [cell["buffer"] for cell in found]
     return Result(
         name=NAME,
@@ -105,12 +105,12 @@ def run(settings: Settings) -> Result:
     )
 
 
-def table(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def table(cells: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     """A line for each way: accuracy, the difference to the widest tree, and what an item costs."""
-    trees = [name for name in cells[0] if name.startswith("tree")]
+    trees = [name for name in names if name.startswith("tree")]
     widest = trees[-1] if trees else None
     lines = []
-    for name in cells[0]:
+    for name in names:
         grid = {key: [cell[name][key] for cell in cells] for key in ("right", *COUNTED)}
         line: dict[str, Any] = {"row": name, "accuracy": statistics.rate(grid["right"])}
         if widest is not None:
