@@ -15,7 +15,8 @@ class Answering:
     """What it does, in a line."""
     make: str
     """`module:function`: from the module's `Settings` to a `ThinkingMethod`. The module may also have
-    `prepare(prompts, settings) -> prompts`, for files with columns of their own."""
+    `prepare(prompts, settings) -> prompts`, for files with columns of their own, and
+    `begin(prompts, settings, model, journal) -> ThinkingMethod`, for methods that do something with the model first."""
 
 
 METHODS: tuple[Answering, ...] = (
@@ -28,5 +29,20 @@ METHODS: tuple[Answering, ...] = (
         "context-filter",
         "A filter model copies from the passages what helps, and the model answers from that alone (FILCO).",
         "hansei.reading.context_filter_answer:make",
+    ),
+    Answering(
+        "contrastive-cot",
+        "Demonstrations with a right and an automatically spoilt explanation, before a question to be reasoned about.",
+        "hansei.reasoning.contrastive_cot:make",
+    ),
+    Answering(
+        "thought-templates",
+        "A template distilled from solved problems: the model reads its slots, its program runs in a sandbox.",
+        "hansei.reasoning.thought_templates:make",
+    ),
+    Answering(
+        "tree-of-thoughts",
+        "A search over steps that the model proposes and judges: many calls a question.",
+        "hansei.reasoning.tree_of_thoughts:make",
     ),
 )
