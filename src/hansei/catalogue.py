@@ -129,6 +129,7 @@ PAPERS: tuple[Paper, ...] = (
         "Preference tuning on automatically scored claims cuts factual errors by 58% in biographies and "
         "by 40% in medical answers, with a reference or without.",
         signals=("model feedback", "inductive bias"),
+        run="hansei.truth.factuality_experiment:run",
     ),
     Paper(
         6,
@@ -138,6 +139,7 @@ PAPERS: tuple[Paper, ...] = (
         "truth",
         "A model that is taught to say how sure it is, and why, has a lower calibration error at equal accuracy.",
         signals=("inductive bias", "model feedback"),
+        run="hansei.truth.confidence_experiment:run",
     ),
     Paper(
         7,

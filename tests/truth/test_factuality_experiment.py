@@ -1,0 +1,107 @@
+"""The factuality experiment: what is chosen, what is shown, and one small cell on the registry's base."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hansei.cli import main
+from hansei.truth import factuality_cells as cells
+from hansei.truth import factuality_experiment as experiment
+from hansei.truth import factuality_outcome as outcome
+from hansei.truth.factuality_cells import Cell, Run
+
+
+def point(reward: str, steps: int, wrong: float, kept: float) -> dict[str, Any]:
+    return {"reward": reward, "learning_rate": 1e-4, "beta": 0.1, "steps": steps, "wrong": wrong, "kept": kept}
+
+
+def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -> None:
+    points = [
+        point("reference", 40, 2.0, 1.0),
+        point("reference", 80, 1.0, 0.96),
+        point("reference", 160, 0.1, 0.5),
+        point("max", 40, 2.0, 0.9),
+        point("max", 80, 1.0, 0.8),
+        point("squares", 80, 1.0, 1.0),
+        point("squares", 40, 1.0, 1.0),
+    ]
+    chosen = experiment.choose(points)
+    assert [(r.reward, r.steps) for r in chosen] == [("reference", (80,)), ("max", (40,)), ("squares", (40,))]
+
+
+def test_every_reward_has_the_same_search() -> None:
+    tried = [run for runs in experiment.search(experiment.Settings()) for run in runs]
+    by_reward = {
+        name: [(r.learning_rate, r.beta, r.steps) for r in tried if r.reward == name] for name in cells.REWARDS
+    }
+    assert len({tuple(ways) for ways in by_reward.values()}) == 1 and len(tried) > len(by_reward)
+
+
+def test_the_relative_change_is_that_of_the_means_and_its_interval_covers_it() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.poisson(3.0, size=(3, 40)).astype(float)
+    after = before * 0.5
+    people = [f"p{i // 2}" for i in range(40)]
+    halved = outcome.relative_change(before, after, people)
+    assert halved.value == pytest.approx(-0.5) and halved.low == pytest.approx(-0.5) == halved.high
+    noisy = outcome.relative_change(before, rng.poisson(1.5, size=(3, 40)), people)
+    assert noisy.low is not None and noisy.high is not None and noisy.value is not None
+    assert noisy.low < noisy.value < noisy.high < 0 and len(noisy.per_seed) == 3 and noisy.n == 120
+
+
+def row(name: str, right: int, wrong: int) -> dict[str, Any]:
+    ids = [p.id for p in (*cells.lives("heldout", cells.MEASURED), *cells.rare())]
+    return {
+        "row": name,
+        "correct": dict.fromkeys(ids, right),
+        "wrong": dict.fromkeys(ids, wrong),
+        "texts": {ids[0]: "A life."},
+        "errors": 0,
+    }
+
+
+def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: Any) -> None:
+    found = [{"rows": [row("base", 2, 4), row("SFT", 2, 4), row("with reference", 2, 1)]} for _ in range(2)]
+    table = outcome.rows(found)
+    assert [r["row"] for r in table] == ["base", "SFT", "with reference"]
+    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 192
+    change = outcome.changes(found)[1]
+    assert change["wrong_claims_change"].value == -0.75 and change["correct_claims_change"].value == 0
+    parts = outcome.apart(found)
+    assert parts["met-5-times-or-less"][0]["wrong_claims"].n == 80
+    assert parts["heldout-wording"][0]["wrong_claims"].n == 192
+    assert outcome.told(found)[0]["with reference"] == "A life."
+    assert outcome.chart(table, tmp_path / "chart.svg").endswith("chart.svg")
+
+
+def test_no_person_is_taught_and_measured() -> None:
+    taught = {p.tags["entity"] for p in cells.lives("train", cells.TAUGHT)}
+    chosen = {p.tags["entity"] for p in cells.lives("validation", cells.MEASURED)}
+    proved = {p.tags["entity"] for p in (*cells.lives("heldout", cells.MEASURED), *cells.rare())}
+    assert not (taught & chosen or taught & proved or chosen & proved)
+    assert (len(taught), len(chosen), len(proved)) == (144, 96, 136)
+
+
+def test_a_small_cell_on_the_registry_s_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = cells.lives
+
+    def few(split: Any, per_rank: int) -> list[Any]:
+        return every(split, 1)[8:10]
+
+    monkeypatch.setattr(cells, "lives", few)
+    monkeypatch.setattr(cells, "SFT_STEPS", 2)
+    runs = (Run("reference", 1e-4, 0.1, (1, 2)), Run("squares", 1e-4, 0.1, (2,)))
+    cell = Cell(3, runs, "validation")
+    made = cells.run_cell(cell)
+    assert [r["row"] for r in made["rows"]] == ["SFT", "with reference", "with reference", "without: sum of p squared"]
+    assert all(len(r["correct"]) == 2 and r["errors"] == 0 for r in made["rows"])
+    assert made["counts"]["reference"]["pairs"] > 0 and made["counts"]["squares"]["unscored_claims"] == 0
+
+
+def test_a_dry_run_says_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["papers", "run", "factuality", "--dry-run"]) == 0
+    assert "minutes with 2 processes" in capsys.readouterr().out
+    assert main(["papers", "run", "factuality", "--seeds", "0"]) == 2
