@@ -28,14 +28,14 @@ VERSION = "1"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (1e-4, 3e-4), (60, 120, 240)
-RL_RATES, RL_STEPS = (2e-5, 1e-4), (20, 40, 80)
-TAUGHT, ASKED = 16, 20
-"""People of each fame that are taught about and that are measured, six questions each."""
+SFT_RATES, SFT_STEPS = (1e-4, 3e-4), (30, 60, 120)
+RL_RATES, RL_STEPS = (3e-5, 1e-4), (10, 20, 40)
+TAUGHT, ASKED = 12, 30
+"""People of each fame that are taught about, and (at most) that are measured, six questions each."""
 OURS, PAPERS, BARE = "chains by their shares", "one lesson a cluster", "without reflection"
 DRAWN = 6
-QUICK = ((3e-4, 120), (1e-4, 20))
-SECONDS = {"chains": 90.0, "sft": 0.3, "rl": 1.5, "measured": 40.0, "untaught": 150.0}  # one quiet core, rounded up
+QUICK = ((1e-4, 60), (1e-4, 20))
+SECONDS = {"chains": 45.0, "sft": 0.25, "rl": 1.5, "measured": 12.0, "untaught": 110.0}  # one quiet core, rounded up
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def run(settings: Settings) -> Result:
         Journal.open(Path(settings.out)) as journal,
         Pool(settings.workers, journal, VERSION, model="town:registry") as pool,
     ):
-        recipes, points = quick_recipes(), []
+        recipes = quick_recipes()
+        points: list[dict[str, Any]] = []
         if not settings.quick:
             recipes, points = _search(settings, pool)
         tasks = [Untaught(settings.chains, "heldout", ASKED)]
@@ -125,14 +126,16 @@ def _search(settings: Settings, pool: Any) -> tuple[list[Recipe], list[dict[str,
 
     (untaught,) = pool.run(run_untaught, [Untaught(2, "validation", ASKED)], "the untaught base")
     needed = _accuracy(untaught["plain"]) - WITHIN
-    tried = [cell(*(replace(r, sft=Stage(rate, SFT_STEPS)) for r in stage_1())) for rate in SFT_RATES]
-    points = [point for made in pool.run(run_cell, tried, "search, stage 1") for point in _points(made)]
+    tried = cell(*(replace(r, sft=Stage(rate, SFT_STEPS)) for r in stage_1() for rate in SFT_RATES))
+    (made,) = pool.run(run_cell, [tried], "search, stage 1")
+    points = _points(made)
     recipes = []
     for recipe in stage_1():
         best = choose([p for p in points if p["row"] == recipe.name], needed)
         recipes.append(replace(recipe, sft=Stage(best["learning_rate"], (best["steps"],))))
-    further = [cell(replace(recipes[0], rl=Stage(rate, RL_STEPS))) for rate in RL_RATES]
-    more = [p for made in pool.run(run_cell, further, "search, stage 2") for p in _points(made) if p["stage"] == 2]
+    further = cell(*(replace(recipes[0], rl=Stage(rate, RL_STEPS)) for rate in RL_RATES))
+    (made,) = pool.run(run_cell, [further], "search, stage 2")
+    more = [point for point in _points(made) if point["stage"] == 2]
     best = choose(more, needed)
     return [replace(recipes[0], rl=Stage(best["learning_rate"], (best["steps"],))), *recipes[1:]], points + more
 
@@ -193,12 +196,14 @@ def _told(recipe: Recipe) -> str:
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
     s, share = SECONDS, settings.chains / 100
-    searches = 0 if settings.quick else len(SFT_RATES) + len(RL_RATES)
     steps, further = (QUICK[0][1], QUICK[1][1]) if settings.quick else (max(SFT_STEPS), max(RL_STEPS))
     seed = s["chains"] * share + 3 * steps * s["sft"] + further * s["rl"] + 4 * s["measured"]
-    search = searches * (s["chains"] * share + 3 * (steps * s["sft"] + 2 * s["measured"]))
-    minutes = (s["untaught"] * share + search + settings.seeds * seed) / 60 / settings.workers
+    search = 0.0
+    if not settings.quick:
+        tried = len(SFT_RATES) * 3 * (steps * s["sft"] + 3) + len(RL_RATES) * (steps * s["sft"] + further * s["rl"] + 3)
+        search = 2 * s["chains"] * share + tried
+    minutes = (search + s["untaught"] * share + settings.seeds * seed / min(settings.workers, settings.seeds)) / 60
     return (
-        f"{searches} searches and {4 * settings.seeds} students of {settings.seeds} seeds, {settings.chains} chains a "
-        f"question; at most {minutes:.0f} minutes with {settings.workers} processes"
+        f"{0 if settings.quick else 8} trainings to search, {4 * settings.seeds} students of {settings.seeds} seeds, "
+        f"{settings.chains} chains a question; at most {minutes:.0f} minutes with {settings.workers} processes"
     )
