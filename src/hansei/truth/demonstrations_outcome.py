@@ -44,10 +44,10 @@ def curve_rows(cells: Found, numbers: Sequence[int]) -> list[Row]:
     made: list[Row] = []
     for shown in sorted(numbers):
         mine = [c for c in cells if c["cell"]["shown"] == shown]
-        scores = {name: _values(mine, name, "drawn", "scores") for name in ORDER}
+        scores = {name: _values(mine, name, "drawn", "scores") for name in ORDER if name != "self-play"}
         row: dict[str, Any] = {"row": f"{shown} demonstrations", "shown": shown}
-        row |= {_column(name): _figure(scores[name]) for name in ORDER}
-        for other in ("few-shot prompting", "SFT", "self-play"):
+        row |= {_column(name): _figure(table) for name, table in scores.items()}
+        for other in ("few-shot prompting", "SFT"):
             row[f"over_{_column(other)}"] = _figure(_wins(scores[OURS], scores[other]))
         made.append(row)
     return made
@@ -85,7 +85,7 @@ def chart(rows: Sequence[Row], curve: Sequence[Row], path: Path) -> str:
     left.set_ylabel("features of style met, %")
     left.set_ylim(0, 100)
     for place, name in enumerate(ORDER):
-        points = [(row["shown"], row[_column(name)]) for row in curve]
+        points = [(row["shown"], row[_column(name)]) for row in curve if _column(name) in row]
         right.errorbar(
             [x for x, _ in points],
             [100 * f.value for _, f in points],

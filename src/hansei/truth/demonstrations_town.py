@@ -65,7 +65,7 @@ class Cell:
     """On which topics all are measured."""
     ways: tuple[Way, ...]
     """Students."""
-    prompts: int = 18
+    prompts: int = 12
     """Requests that all are measured on."""
     untaught: bool = True
     """Whether base and few-shot prompting are measured too."""
