@@ -168,6 +168,7 @@ PAPERS: tuple[Paper, ...] = (
         "reading",
         "Answering from only the useful sentences of the passages gives better answers from 44 to 64% fewer tokens.",
         signals=("imitation",),
+        run="hansei.reading.context_filter_paper:run",
     ),
     Paper(
         10,

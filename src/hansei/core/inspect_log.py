@@ -91,6 +91,8 @@ def _sample(prompt: Prompt, attempt: Attempt, verdicts: Sequence[Verdict]) -> di
     scored = {v.judge: _score(v, attempt) for v in verdicts if v.outcome in ("pass", "fail")}
     tokens = {"input_tokens": attempt.prompt_tokens, "output_tokens": attempt.completion_tokens}
     metadata: dict[str, Any] = {"tags": dict(prompt.tags), "split": prompt.split, "expected": prompt.expected}
+    if attempt.trace:
+        metadata["trace"] = to_json(attempt.trace)
     unscored = {v.judge: v.rationale for v in verdicts if v.outcome == "unscored"}
     if unscored:
         metadata["unscored"] = unscored

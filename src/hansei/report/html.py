@@ -29,6 +29,8 @@ MOST_PAIRS = 300
 """Pairs that are shown of each kind of change."""
 MOST_MISTAKES = 300
 """Mistakes that are shown."""
+MOST_TRACES = 300
+"""Questions whose steps are shown."""
 MOST_EXAMPLES = 5
 """Lessons that are shown of each purpose."""
 MOST_OPEN = 5
@@ -63,6 +65,7 @@ def render(page: RunPage) -> str:
         totals=Counter(pair.change for pair in page.pairs),
         mistakes=_mistakes(page.mistakes),
         count_names=list(dict.fromkeys(name for row in page.rows for name in row.counts)),
+        traces=page.traces[:MOST_TRACES],
         most_examples=MOST_EXAMPLES,
         most_open=MOST_OPEN,
         names=page.compared,

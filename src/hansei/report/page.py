@@ -175,6 +175,34 @@ class Lessons:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One step on the way to an answer."""
+
+    label: str
+    """What it was for."""
+    rendered: str
+    """Exactly what the model read; empty for a step without a model."""
+    text: str
+    """What it wrote, or what the step gave; the error where none came."""
+    tokens: str
+    """How many it read and wrote, in words; empty for a step without a model."""
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A question, the steps that an answering method took, and the answer."""
+
+    prompt_id: str
+    """The question."""
+    prompt: Chat
+    """What was asked."""
+    said: Said
+    """The answer."""
+    steps: tuple[Step, ...]
+    """How it came about."""
+
+
+@dataclass(frozen=True)
 class Shared:
     """What lessons and held-out prompts have in common."""
 
@@ -206,6 +234,8 @@ class RunPage:
     """The second compared row minus the first, paired."""
     pairs: tuple[Pair, ...] = ()
     """Answers before and after."""
+    traces: tuple[Traced, ...] = ()
+    """Questions that were answered in steps."""
     mistakes: tuple[Error, ...] = ()
     """Mistakes of the first model that lessons came from, or were to."""
     lessons: tuple[Lessons, ...] = ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hansei import __version__
 from hansei.core.journal import Journal
-from hansei.core.records import Analysis, Attempt, Lesson, Mistake, Verdict
+from hansei.core.records import Analysis, Attempt, Exchange, Lesson, Mistake, Verdict, by_id
 from hansei.loop.stored import Stored, comparison_of, load_run
 from hansei.report.html import write_report
 from hansei.report.page import (
@@ -22,6 +22,8 @@ from hansei.report.page import (
     RunPage,
     Said,
     Shared,
+    Step,
+    Traced,
 )
 from hansei.steps import run
 from hansei.steps.compare import Answers, Comparison
@@ -51,6 +53,7 @@ def page_of_run(folder: str | Path, journal: Journal) -> RunPage:
         compared=(comparison.base, comparison.final),
         differences=_differences(comparison),
         pairs=_pairs(there, comparison),
+        traces=_traces(there),
         mistakes=_mistakes(journal, there),
         lessons=_lessons(there.lessons or ()),
         dropped={name: n for name, n in counts.items() if any(word in name for word in DROPPED)},
@@ -102,6 +105,22 @@ def _said(answers: Answers) -> dict[str, Said]:
 def _one(attempt: Attempt, verdict: Verdict) -> Said:
     text = attempt.text if attempt.error is None else attempt.error
     return Said(text, verdict.outcome, verdict.behaviour, verdict.rationale, verdict.score)
+
+
+def _traces(there: Stored) -> tuple[Traced, ...]:
+    """The answers that came about in steps."""
+    asked = by_id(there.prompts)
+    return tuple(
+        Traced(a.prompt_id, asked[a.prompt_id].messages, _one(a, v), tuple(_step(step) for step in a.trace))
+        for answers in there.rows.values()
+        for a, v in zip(answers.attempts, answers.verdicts, strict=True)
+        if a.trace
+    )
+
+
+def _step(step: Exchange) -> Step:
+    tokens = f"{step.prompt_tokens:,} tokens read, {step.completion_tokens:,} written" if step.by_model else ""
+    return Step(step.label, step.rendered, step.error or step.text, tokens)
 
 
 def _mistakes(journal: Journal, there: Stored) -> tuple[Error, ...]:
