@@ -11,18 +11,20 @@ NUMBER = re.compile(
     r"(?:\d{1,3}(?:[,\u00a0\u202f]\d{3})+|\d+)(?:\.\d+)?(?:\s?/\s?[1-9]\d*(?!\s?[\d/=]))?(?P<unit>\s?[%٪])?"
 )
 """A number, its sign of currency, and whether it is per cent."""
+LONGEST = 300
+"""Characters of the longest number: what is longer is no number that anybody meant."""
 
 
 def parse(text: str) -> Fraction | None:
     """The value of a text that is one number and nothing else; None for any other text. A per cent sign is dropped."""
     text = _plain(text).strip().rstrip(".")
     match = NUMBER.fullmatch(text)
-    return _value(match) if match else None
+    return _value(match) if match and len(text) <= LONGEST else None
 
 
 def numbers_in(text: str) -> list[Fraction]:
     """The values of all numbers in a text, in order."""
-    return [_value(match) for match in NUMBER.finditer(_plain(text))]
+    return [_value(match) for match in NUMBER.finditer(_plain(text)) if len(match[0]) <= LONGEST]
 
 
 def same(answer: str, truth: str) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hansei.core.numbers import same
-from hansei.core.records import Attempt, Prompt, Verdict
+from hansei.core.records import Attempt, Behaviour, Prompt, Verdict
 from hansei.judges.protocol import Case, error_verdict, verdict
 from hansei.judges.reference import normalise, references
 
@@ -31,7 +31,8 @@ class NumberJudge:
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
         if right(attempt.text, prompt):
             return verdict(self, attempt, "pass", "answered", 1.0)
-        return verdict(self, attempt, "fail", "answered" if attempt.text.strip() else "garbled", 0.0)
+        cut_off: Behaviour = "truncated" if attempt.finish == "length" else "garbled"
+        return verdict(self, attempt, "fail", "answered" if attempt.text.strip() else cut_off, 0.0)
 
 
 def right(text: str, prompt: Prompt) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+LONGEST = 200
+"""Characters of the longest sum that is reckoned."""
 _SIGNS = str.maketrans({"×": "*", "x": "*", "·": "*", "÷": "/", "−": "-"})
 
 
@@ -13,7 +15,7 @@ def reckon(equation: str) -> Fraction | None:
     left = equation.partition("=")[0]
     plain = re.sub(r"[$€£,\s%]", "", left).translate(_SIGNS)
     tokens = re.findall(r"\d+(?:\.\d+)?|[-+*/()]", plain)
-    if "".join(tokens) != plain or not tokens:
+    if "".join(tokens) != plain or not tokens or len(plain) > LONGEST:
         return None
     try:
         value, rest = _sum(tokens)

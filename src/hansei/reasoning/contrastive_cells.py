@@ -39,14 +39,14 @@ class Row:
     """Answers that are drawn."""
 
 
-COT, CONTRASTIVE = "chain-of-thought", "contrastive: incoherent objects"
+COT, CONTRASTIVE = "chain-of-thought", "contrastive: incoherent-objects"
 ROWS: tuple[Row, ...] = (
     Row("standard", explain=False),
     Row(COT),
     *(Row(f"contrastive: {kind}", kind) for kind in KINDS),
 )
 """Table 1 of the paper."""
-FEW: tuple[Row, ...] = (Row(f"{COT}, 1 shot", shots=1), Row(f"{CONTRASTIVE}, 1 shot", "incoherent objects", shots=1))
+FEW: tuple[Row, ...] = (Row(f"{COT}, 1 shot", shots=1), Row(f"{CONTRASTIVE}, 1 shot", "incoherent-objects", shots=1))
 """The same with a single demonstration."""
 
 
@@ -54,7 +54,7 @@ def voted(samples: int) -> tuple[Row, ...]:
     """Self-consistency: table 2 of the paper."""
     return (
         Row(f"{COT}, {samples} samples", samples=samples),
-        Row(f"{CONTRASTIVE}, {samples} samples", "incoherent objects", samples=samples),
+        Row(f"{CONTRASTIVE}, {samples} samples", "incoherent-objects", samples=samples),
     )
 
 

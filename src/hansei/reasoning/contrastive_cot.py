@@ -3,7 +3,7 @@
     hansei answer contrastive-cot --model M --questions FILE --demonstrations gsm8k/train.jsonl.gz
 
 1. A demonstration is (Q, T+, A+, T-, A-) (section 4.1). T- is built automatically: the bridging objects of T+ are
-   found and change places ("incoherent objects"; `invalid.py` has the other four kinds of table 1, too).
+   found and change places ("incoherent-objects"; `invalid.py` has the other four kinds of table 1, too).
 2. The model reads a few of them and the question up to "Explanation:", and goes on. What it writes after its own
    answer, such as a wrong explanation of its own, is cut off.
 3. With several samples, the answer that most of them give (self-consistency).
@@ -33,11 +33,11 @@ from hansei.steps.answering import Ask, Thinking, ThinkingMethod
 VERSION = "1"
 Mistake = Literal[
     "none",
-    "invalid reasoning",
-    "incoherent objects",
-    "incoherent language",
-    "irrelevant objects",
-    "irrelevant language",
+    "invalid-reasoning",
+    "incoherent-objects",
+    "incoherent-language",
+    "irrelevant-objects",
+    "irrelevant-language",
 ]
 POOL = 400
 """Problems of a file that demonstrations are drawn from, the first of a seeded order."""
@@ -54,7 +54,7 @@ class Settings(AnswerSettings):
     the school's own problems where not given."""
     shots: int = 4
     """Demonstrations; the paper has 4."""
-    mistake: Mistake = "incoherent objects"
+    mistake: Mistake = "incoherent-objects"
     """Kind of the wrong explanations; `none` is chain-of-thought."""
     explain: bool = True
     """Whether demonstrations have explanations; without them it is standard prompting."""

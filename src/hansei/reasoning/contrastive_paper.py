@@ -101,7 +101,7 @@ def _rows(settings: Settings, *, first: bool) -> tuple[Row, ...]:
     """All rows for the school's base; those of the comparison for other sizes."""
     if first:
         return (*ROWS, *FEW, *(voted(settings.samples) if settings.samples > 1 else ()))
-    return (*(row for row in ROWS if row.mistake in ("none", "incoherent objects")), *FEW)
+    return (*(row for row in ROWS if row.mistake in ("none", "incoherent-objects")), *FEW)
 
 
 def table(cells: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -130,13 +130,16 @@ def _estimate(settings: Settings, models: Mapping[str, str]) -> str:
 
 def _shown(path: str) -> Result:
     """Demonstrations of every kind, built from the first problems of a file with explanations."""
-    from hansei.reasoning.contrastive_cot import Demonstration, demonstrations, shown
+    from hansei.reasoning.contrastive_cot import demonstrations, shown
     from hansei.reasoning.invalid import KINDS
     from hansei.reasoning.problems import read_problems
 
     pool = read_problems(path)
     notes: list[str] = []
     for kind in KINDS:
-        made: Sequence[Demonstration] = demonstrations(pool, 4, kind, 0)
-        notes += [f"--- {kind}", *(f"{shown(one)}\n" for one in made)]
+        notes.append(f"--- {kind}")
+        try:
+            notes += [f"{shown(one)}\n" for one in demonstrations(pool, 4, kind, 0)]
+        except BadInput as error:  # a file may be fit for some kinds and not for others
+            notes.append(f"none: {error}")
     return Result(name=NAME, kind="paper", settings={"show": path}, rows=(), notes=notes)

@@ -22,14 +22,14 @@ from hansei.reasoning.arithmetic import reckon, shown
 from hansei.reasoning.objects import EQUATION, Recogniser, Span, by_rules, finer, put
 
 Kind = Literal[
-    "invalid reasoning", "incoherent objects", "incoherent language", "irrelevant objects", "irrelevant language"
+    "invalid-reasoning", "incoherent-objects", "incoherent-language", "irrelevant-objects", "irrelevant-language"
 ]
 KINDS: tuple[Kind, ...] = (
-    "invalid reasoning",
-    "incoherent objects",
-    "incoherent language",
-    "irrelevant objects",
-    "irrelevant language",
+    "invalid-reasoning",
+    "incoherent-objects",
+    "incoherent-language",
+    "irrelevant-objects",
+    "irrelevant-language",
 )
 
 
@@ -306,9 +306,9 @@ def _outcome_number(equation: str) -> Fraction | None:
 
 
 _WAYS: dict[Kind, Callable[[Solved, random.Random, Sequence[Solved], Recogniser], Wrong]] = {
-    "invalid reasoning": _invalid_reasoning,
-    "incoherent objects": _incoherent_objects,
-    "incoherent language": _incoherent_language,
-    "irrelevant objects": _irrelevant_objects,
-    "irrelevant language": _irrelevant_language,
+    "invalid-reasoning": _invalid_reasoning,
+    "incoherent-objects": _incoherent_objects,
+    "incoherent-language": _incoherent_language,
+    "irrelevant-objects": _irrelevant_objects,
+    "irrelevant-language": _irrelevant_language,
 }

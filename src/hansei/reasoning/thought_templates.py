@@ -106,8 +106,8 @@ def begin(prompts: Sequence[Prompt], settings: Settings, model: Model, journal: 
     if settings.templates is not None and Path(settings.templates).exists():
         buffer = load(settings.templates, buffer.similar, settings.threshold)
     else:
-        grow(buffer, _examples(settings), model, words, settings.sampling, journal, verify=settings.verify)
-        if settings.templates is not None:
+        made = grow(buffer, _examples(settings), model, words, settings.sampling, journal, verify=settings.verify)
+        if settings.templates is not None and not any(attempt.error for attempt in made):  # else asked again next time
             buffer.save(settings.templates)
     check_apart([source for template in buffer.templates for source in template.sources], prompts)
     return of(buffer, words, settings.sampling, settings.use)
