@@ -58,6 +58,9 @@ def test_one_latent_probes_are_logistic_regressions_of_each_latent() -> None:
         p = theirs.predict_proba(z[:, [latent]].numpy())[np.arange(300), label.numpy()]
         assert found.loss_L[latent] == pytest.approx(-np.log(p).mean(), abs=1e-4)
         assert found.slope_L[latent] == pytest.approx(theirs.coef_[0, 0], abs=1e-2)
+    constant = one_latent_probes((torch.arange(1, 99) / 7).repeat(1161, 1), torch.arange(1161) % 3 == 0)
+    p = 387 / 1161
+    assert constant.loss_L.tolist() == pytest.approx([-p * math.log(p) - (1 - p) * math.log(1 - p)] * 98, abs=1e-6)
     perfect = one_latent_probes(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), torch.tensor([0, 0, 1, 1]))
     assert perfect.loss_L[0] < 0.05 and perfect.slope_L.isfinite().all()
 

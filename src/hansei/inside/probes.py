@@ -25,7 +25,10 @@ def one_latent_probes(z_NL: Tensor, label_N: Tensor, steps: int = 30) -> Probes:
 
     `z_NL` are activations before TopK (section 4.2 of arXiv 2406.04093), `label_N` 0 or 1.
     """
-    mean_L, spread_L = z_NL.mean(0), z_NL.std(0).clamp_min(1e-12)
+    z_NL = z_NL.double()  # the systems are near singular where a latent hardly varies
+    # A latent that differs by rounding only has nothing to tell, and is not blown up to unit spread.
+    spread_L = torch.maximum(z_NL.std(0), 1e-6 * z_NL.abs().amax(0)).clamp_min(1e-12)
+    mean_L = z_NL.mean(0)
     x_NL = (z_NL - mean_L) / spread_L
     y_N1 = label_N.to(x_NL.dtype)[:, None]
     slope_L, offset_L = torch.zeros_like(mean_L), torch.zeros_like(mean_L)
