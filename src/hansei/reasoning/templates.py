@@ -77,7 +77,7 @@ class Buffer:
 
     def decline(self, template: Template, reason: str) -> None:
         """Keeps what was not let in."""
-        self.declined.append({"reason": reason, **asdict(template)})
+        self.declined.append({"reason": reason, **asdict(template), "sources": list(template.sources)})
 
     def save(self, path: str | Path) -> None:
         """Writes the buffer, whole or not at all."""
