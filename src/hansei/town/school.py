@@ -1,7 +1,7 @@
 """The school: word problems of one to four steps about things that somebody has, with worked solutions.
 
 A problem is a start and one to three events, each of which changes the count by a known rule: its kind is the
-sequence of its events (132 kinds), and its numbers are sampled so that every intermediate count is from 1 to 60.
+sequence of its events (132 kinds), and its numbers are sampled so that every intermediate count is from 1 to 40.
 Numbers that nobody needs are mentioned now and then, and the start may be told last, so that the numbers of a text
 are not the numbers of its solution in their order.
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from hansei.core.records import Prompt, Split, user
 
-LARGEST = 60
+LARGEST = 40
 """Largest number in a problem or its solution: each is a single token of the base."""
 LETTERS = "abcdefg"
 NAMES = ("Ann", "Ben", "Eva", "Ida", "Leo", "Max", "Tom", "Una", "Kim", "Sam", "Pia", "Jon")
