@@ -7,8 +7,7 @@ confidence and correctness, which some papers' code calls ECE, is not the binned
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,8 @@ from hansei.core.records import Figure
 from hansei.core.statistics import NOTHING, wilson
 
 Array = NDArray[np.float64]
+DRAWS = 500
+"""Bootstrap samples of figures over seeds."""
 BINS = 10
 """Equal bins from 0 to 1, as in the reliability diagrams of the GPT-4 report."""
 
@@ -132,70 +133,62 @@ class Grid:
         table_SI2[lost_SI] = np.nan
         return cls(table_SI2[:, :, 0], table_SI2[:, :, 1])
 
-    def measured(self, name: str, seeds: Sequence[int], items: NDArray[np.intp]) -> float | None:
-        """The mean of a measure over seeds, each on its own scored answers to these items."""
-        found = []
+    def measured(self, seeds: Sequence[int], items: NDArray[np.intp]) -> dict[str, float | None]:
+        """Each measure's mean over seeds, every seed measured on its own scored answers to these items."""
+        found: dict[str, list[float]] = {name: [] for name in MEASURES}
         for s in seeds:
             confidence_I, correct_I = self.confidence_SI[s, items], self.correct_SI[s, items]
             there_I = ~np.isnan(confidence_I)
-            if there_I.any() and (value := MEASURES[name](confidence_I[there_I], correct_I[there_I])) is not None:
-                found.append(value)
-        return sum(found) / len(found) if found else None
+            confidence_I, correct_I = confidence_I[there_I], correct_I[there_I]
+            for name, measure in MEASURES.items():
+                if len(confidence_I) and (value := measure(confidence_I, correct_I)) is not None:
+                    found[name].append(value)
+        return {name: sum(values) / len(values) if values else None for name, values in found.items()}
+
+
+Statistics = Callable[[Sequence[int], NDArray[np.intp]], Mapping[str, float | None]]
 
 
 def calibration_over_seeds(
-    grid: Grid, clusters: Sequence[Hashable] | None = None, *, seed: int = 0, draws: int = 500
+    grid: Grid, clusters: Sequence[Hashable] | None = None, *, seed: int = 0, draws: int = DRAWS
 ) -> dict[str, Figure]:
     """All measures, each the mean over the seeds, with intervals that resample seeds and items (whole clusters)."""
     n = int((~np.isnan(grid.confidence_SI)).sum())
-    return {name: _two_way(functools.partial(grid.measured, name), grid, clusters, n, seed, draws) for name in MEASURES}
+    return _two_way(grid.measured, grid, clusters, n, seed, draws)
 
 
 def compared_over_seeds(
-    name: str,
-    grid: Grid,
-    base: Grid,
-    clusters: Sequence[Hashable] | None = None,
-    *,
-    ratio: bool = False,
-    seed: int = 0,
-    draws: int = 500,
-) -> Figure:
-    """A measure of `grid` minus (or with `ratio` divided by) that of `base`, on the same drawn seeds and items."""
+    grid: Grid, base: Grid, clusters: Sequence[Hashable] | None = None, *, seed: int = 0, draws: int = DRAWS
+) -> dict[str, Figure]:
+    """Each measure of `grid` divided by that of `base`, on the same drawn seeds and items."""
 
-    def difference(seeds: Sequence[int], items: NDArray[np.intp]) -> float | None:
-        ours, theirs = grid.measured(name, seeds, items), base.measured(name, seeds, items)
-        if ours is None or theirs is None or (ratio and theirs == 0):
-            return None
-        return ours / theirs if ratio else ours - theirs
+    def ratios(seeds: Sequence[int], items: NDArray[np.intp]) -> dict[str, float | None]:
+        ours, theirs = grid.measured(seeds, items), base.measured(seeds, items)
+        return {name: x / y if (x := ours[name]) is not None and (y := theirs[name]) else None for name in MEASURES}
 
     n = int((~np.isnan(grid.confidence_SI) & ~np.isnan(base.confidence_SI)).sum())
-    return _two_way(difference, grid, clusters, n, seed, draws)
+    return _two_way(ratios, grid, clusters, n, seed, draws)
 
 
 def _two_way(
-    statistic: Callable[[Sequence[int], NDArray[np.intp]], float | None],
-    grid: Grid,
-    clusters: Sequence[Hashable] | None,
-    n: int,
-    seed: int,
-    draws: int,
-) -> Figure:
-    """A statistic of seeds and items with its percentile interval over resampled seeds and clusters of items."""
+    statistics: Statistics, grid: Grid, clusters: Sequence[Hashable] | None, n: int, seed: int, draws: int
+) -> dict[str, Figure]:
+    """Statistics of seeds and items with percentile intervals over resampled seeds and clusters of items."""
     S, I = grid.confidence_SI.shape  # noqa: E741
-    groups, rng = _groups(clusters, I), np.random.default_rng(seed)
-    value = statistic(range(S), np.arange(I))
-    if value is None:
-        return NOTHING
+    groups, rng, every = _groups(clusters, I), np.random.default_rng(seed), np.arange(I)
+    values, alone = statistics(range(S), every), [statistics([s], every) for s in range(S)]
     drawn = []
     for _ in range(draws):
         seeds: list[int] = rng.integers(0, S, size=(S,)).tolist()
         items = np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])
-        drawn.append(statistic(seeds, items))
-    there = [d for d in drawn if d is not None]
-    low, high = (float(end) for end in np.quantile(there, (0.025, 0.975))) if there else (None, None)
-    per_seed = tuple(statistic([s], np.arange(I)) for s in range(S))
-    return Figure(value, low, high, n, per_seed)
+        drawn.append(statistics(seeds, items))
+    found = {}
+    for name, value in values.items():
+        there = [d for each in drawn if (d := each[name]) is not None]
+        low, high = (float(end) for end in np.quantile(there, (0.025, 0.975))) if there else (None, None)
+        figure = Figure(value, low, high, n, tuple(each[name] for each in alone))
+        found[name] = figure if value is not None else NOTHING
+    return found
 
 
 def reliability(confidence: Sequence[float], correct: Sequence[float], bins: int = BINS) -> list[Bin]:

@@ -176,10 +176,9 @@ def _points(made: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for row in made["rows"]:
         grid = Grid.of([list(row["values"].values())])
-        every = np.arange(grid.confidence_SI.shape[1])
         head = {name: row[name] for name in ("row", "stage", "learning_rate", "steps")}
-        figures = {name: grid.measured(name, [0], every) for name in ("ece", "brier", "auroc")}
-        found.append(head | {"accuracy": _accuracy(row)} | figures)
+        figures = grid.measured([0], np.arange(grid.confidence_SI.shape[1]))
+        found.append(head | {name: figures[name] for name in ("ece", "brier", "auroc")} | {"accuracy": _accuracy(row)})
     return found
 
 

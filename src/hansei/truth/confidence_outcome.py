@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hansei.core import statistics
-from hansei.core.calibration import BINS, Grid, calibration_over_seeds, compared_over_seeds
+from hansei.core.calibration import BINS, DRAWS, Grid, calibration_over_seeds, compared_over_seeds
 from hansei.core.records import Figure, Prompt
 from hansei.core.result import Row
 from hansei.steps.measure import cluster
@@ -50,14 +50,14 @@ def lines(untaught: Mapping[str, Measured], finals: Sequence[Mapping[str, Any]])
     return [*(Line(name, [measured]) for name, measured in untaught.items()), *taught]
 
 
-def table(found: Sequence[Line], items: Sequence[Prompt]) -> list[Row]:
+def table(found: Sequence[Line], items: Sequence[Prompt], draws: int = DRAWS) -> list[Row]:
     """A row a line: accuracy and its difference to the base's plain answers; calibration and what is left of the ECE
     of asking directly; how faithful the reflections are."""
     plain, direct = (next(line for line in found if line.name == name) for name in (PLAIN, DIRECT))
-    return [_row(line, items, plain, direct) for line in found]
+    return [_row(line, items, plain, direct, draws) for line in found]
 
 
-def _row(line: Line, items: Sequence[Prompt], plain: Line, direct: Line) -> Row:
+def _row(line: Line, items: Sequence[Prompt], plain: Line, direct: Line, draws: int) -> Row:
     people, S = [cluster(p) for p in items], len(line.seeds)
     right = line.correct(items)
     row: dict[str, Any] = {"row": line.name, "accuracy": statistics.rate(right, people)}
@@ -65,10 +65,11 @@ def _row(line: Line, items: Sequence[Prompt], plain: Line, direct: Line) -> Row:
         grid = Grid.of(line.pairs(items))
         before = plain.correct(items, S)
         row["accuracy_minus_base"] = statistics.paired_two_way_bootstrap(before, right, people)
-        measured = calibration_over_seeds(grid, people)
+        measured = calibration_over_seeds(grid, people, draws=draws)
         row |= {name: figure for name, figure in measured.items() if name != "accuracy"}
         if line is not direct:
-            row["ece_ratio"] = compared_over_seeds("ece", grid, Grid.of(direct.pairs(items, S)), people, ratio=True)
+            asked = Grid.of(direct.pairs(items, S))
+            row["ece_ratio"] = compared_over_seeds(grid, asked, people, draws=draws)["ece"]
     if any(measured["faithful"] for measured in line.seeds):
         row["faithfulness"] = _faithfulness(line, items)
     if line is not plain:
@@ -89,11 +90,11 @@ def _faithfulness(line: Line, items: Sequence[Prompt]) -> Figure:
     return how(values, [cluster(p) for p in asked])
 
 
-def apart(found: Sequence[Line], items: Sequence[Prompt]) -> dict[str, list[Row]]:
+def apart(found: Sequence[Line], items: Sequence[Prompt], draws: int = DRAWS) -> dict[str, list[Row]]:
     """The same table for the well known, the others and the rare; and for each kind of wording."""
     groups = {fame: [p for p in items if p.tags["fame"] == fame] for fame in FAMES}
     groups |= {f"{how} wordings": [p for p in items if p.tags["phrasing"] == how] for how in ("tuned", "heldout")}
-    return {name: table(found, group) for name, group in groups.items()}
+    return {name: table(found, group, draws) for name, group in groups.items()}
 
 
 def reliability(line: Line, items: Sequence[Prompt]) -> list[dict[str, Any]]:
