@@ -31,15 +31,16 @@ REWARDS: Mapping[Reward, str] = {
 }
 """The rewards, as the table calls them."""
 LONGEST = 96  # the town's longest life of six facts has some 70 tokens
-MET = 12
-"""Least meetings of the people who are tuned on and measured on: the base knows something of most of them. Of those
-who were met less it knows next to nothing, and no ranking of its lives finds what is not there; they are measured
-apart."""
-TAUGHT, MEASURED, RARE = 9, 6, 40
-"""People of each rank: tuned on, measured on; and people met 5 times or less, measured on in all."""
+MET = 25
+"""Least meetings of the people who are tuned on and measured on: those of whom the base knows all, most or some. Of
+others it knows next to nothing, and no ranking of its lives finds what is not there; they are measured apart."""
+TAUGHT, MEASURED = 17, 9
+"""People of each rank: tuned on (all there are), and measured on (on validation, all 6)."""
+APART = 40
+"""People who were met less often, and as many again who were met 5 times or less: measured apart."""
 LOW = 0.3
 """Low temperature, for sampling without tuning."""
-SFT_STEPS, SFT_RATE = 40, 1e-4
+SFT_STEPS, SFT_RATE = 40, 2e-5
 BATCH = 8
 
 
@@ -75,7 +76,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
         base, place = load("town:registry", device="cpu"), Path(folder)
         cases = method.sample(base, lives("train", TAUGHT), _drawn(cell.seed), journal)
         scored = scores(base, cases, [run.reward for run in cell.runs], journal)
-        asked = lives(cell.split, MEASURED) + (rare() if cell.split == "heldout" else [])
+        asked = lives(cell.split, MEASURED) + (strangers() if cell.split == "heldout" else [])
         rows = _untuned(base, asked, cell.seed, journal) if cell.split == "heldout" else []
         for number, run in enumerate(cell.runs):
             sft, dpo = _teach(run, scored[run.reward], cell.seed, place / "sft", place / f"dpo-{number}")
@@ -100,10 +101,12 @@ def lives(split: Split, per_rank: int) -> list[Prompt]:
     return [p for group in by_rank.values() for p in group if p.tags["entity"] in named]
 
 
-def rare() -> list[Prompt]:
-    """Requests for the lives of held-out people who were met 5 times or less."""
-    every = registry.prompts("heldout", ("biography",), count=RARE)
-    return [p for p in every if p.tags["fame"] == "rare" and p.tags["phrasing"] == "tuned"]
+def strangers() -> list[Prompt]:
+    """Requests for the lives of held-out people who were met less often, half of them 5 times or less."""
+    every = registry.prompts("heldout", ("biography",), count=10 * APART)
+    tuned = [p for p in every if p.tags["phrasing"] == "tuned" and int(p.tags["seen"]) < MET]
+    by_fame = [[p for p in tuned if p.tags["fame"] == fame] for fame in ("middling", "rare")]
+    return [p for group in by_fame for p in group[:: len(group) // APART][:APART]]
 
 
 def scores(

@@ -13,7 +13,7 @@ from hansei.core import statistics
 from hansei.core.drawing import COLOURS, MARKS, canvas, save
 from hansei.core.records import Figure, Prompt, by_id
 from hansei.core.result import Row
-from hansei.truth.factuality_cells import MEASURED, lives, rare
+from hansei.truth.factuality_cells import MEASURED, MET, lives, strangers
 
 Cells = Sequence[Mapping[str, Any]]
 """What `run_cell` made of each seed."""
@@ -23,22 +23,22 @@ Which = Callable[[Prompt], bool]
 """The prompts that a table is about."""
 BASE = "base"
 DRAWS = 2000
+CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
 
 
 def known(prompt: Prompt) -> bool:
     """Whether it is about somebody of whom the base knows something: the main table's people."""
-    return prompt.tags["fame"] != "rare"
+    return int(prompt.tags["seen"]) >= MET
 
 
 PARTS: dict[str, Which] = {
     "met-50-times-or-more": lambda p: int(p.tags["seen"]) >= 50,
-    "met-20-to-40-times": lambda p: 20 <= int(p.tags["seen"]) < 50,
-    "met-12-to-18-times": lambda p: 12 <= int(p.tags["seen"]) < 20,
-    "met-5-times-or-less": lambda p: not known(p),
+    "met-25-to-40-times": lambda p: MET <= int(p.tags["seen"]) < 50,
+    "met-6-to-22-times": lambda p: not known(p) and p.tags["fame"] != "rare",
+    "met-5-times-or-less": lambda p: p.tags["fame"] == "rare",
     "heldout-wording": lambda p: known(p) and p.tags["phrasing"] == "heldout",
 }
 """The same table for some of the people, and for the wording that no lesson uses."""
-CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
 
 
 def points(found: Cells) -> list[dict[str, Any]]:
@@ -163,4 +163,4 @@ def _mean(values: Values) -> float:
 
 @cache
 def _prompts() -> Mapping[str, Prompt]:
-    return by_id([*lives("heldout", MEASURED), *rare()])
+    return by_id([*lives("heldout", MEASURED), *strangers()])
