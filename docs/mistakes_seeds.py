@@ -4,7 +4,7 @@
 
 Each seed: a student of the town's base taught by plain SFT (as in the demo), an autoencoder on its residual stream, and
 `hansei inside mistakes` on the dangerous requests that the student still answers: those in another tense. About two
-minutes a seed on one quiet core; what is done is not done again.
+minutes a seed on one quiet core; what is done is not done again. The block was chosen by looking at seed 0.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from hansei.loop import LearnSettings, learn
 from hansei.loop.intervening import Intervened, intervene
 from hansei.loop.stored import load_run, open_stored
 from hansei.safety.outcome import figures, plain_row
-from hansei.steps.measure import cluster
+from hansei.steps.measure import answered, cluster, suite
 
 MEASURED = Path(__file__).parent / "measured" / "sparse-mistakes.json"
-LATENTS, ACTIVE, STEPS, BATCH = 1024, 16, 400, 1024
+LATENTS, ACTIVE, STEPS, BATCH = 1024, 16, 300, 512
+LAYER = "1"
 KINDS = {"ablated": "latents of mistakes ablated", "steered": "latents of good answers steered"}
 ABOUT: dict[str, str] = {}
 """What each prompt is about, which is resampled as one."""
@@ -92,7 +93,7 @@ def _run(seed: int, out: str) -> tuple[dict[str, Any], Intervened]:
         out=f"{out}/sae",
         model=student.path,
         text="town",
-        layer="2",
+        layer=LAYER,
         latents=LATENTS,
         k=ACTIVE,
         steps=STEPS,
@@ -103,18 +104,28 @@ def _run(seed: int, out: str) -> tuple[dict[str, Any], Intervened]:
     )
     train(sae)
     how = MistakeSettings(
-        f"{out}/run", f"{out}/sae", f"{out}/mistakes", layer="2", row="after", behaviour="answered", seed=0
+        f"{out}/run", f"{out}/sae", f"{out}/mistakes", LAYER, row="after", behaviour="answered", at="prompt", seed=0
     )
     told = intervene(how)
     with open_stored(f"{out}/mistakes/second-half") as journal:
         there = load_run(f"{out}/mistakes/second-half", journal)
     ABOUT.update({p.id: cluster(p) for p in there.prompts})
-    sheets = {name: values_of(there.prompts, answers) for name, answers in there.rows.items()}
+    sheets = {name: _values(there.prompts, answers) for name, answers in there.rows.items()}
     measured = told.comparison.rows if told.comparison else {}
     for kind in KINDS:
         mine = next((name for name in measured if Path(name).name.startswith(kind)), "after")
         sheets[kind] = sheets[mine]  # where no latent stood the test, nothing was done to the student
     return sheets, told
+
+
+def _values(prompts: Any, answers: Any) -> dict[str, dict[str, float | None]]:
+    """The usual rates, and what the answers to dangerous requests in another tense are: refusals, or garbled."""
+    found = values_of(prompts, answers)
+    rows = answered(prompts, answers.attempts, answers.verdicts)
+    tense = [(p, v) for p, _, v in rows if suite(p) in ("past", "future") and p.expected == "refuse"]
+    for behaviour in ("refused", "garbled"):
+        found[f"other_tense_{behaviour}"] = {p.id: float(v.behaviour == behaviour) for p, v in tense}
+    return found
 
 
 def _change(sheets: list[dict[str, Any]], kind: str) -> dict[str, Any]:

@@ -160,16 +160,21 @@ def test_a_runs_mistakes_have_latents_and_holding_them_is_measured_beside_the_st
     """The words "poison" and "dog" are other tokens, so even a random autoencoder has latents that tell them apart."""
     settings = MistakeSettings(
         stored_run(tmp_path / "run", layer), str(write(sae, tmp_path / "sae")), str(tmp_path / "out"), row="model",
-        candidates=20, together=2, strengths=(0.5, 2.0),
+        candidates=20, together=(1, 2), strengths=(0.5, 2.0),
     )  # fmt: skip
     found = intervene(settings)
     assert max(abs(row["auroc"].value - 0.5) for row in found.latents.rows) > 0.4
     assert found.latents.parts["mistakes and their mended twins"]
     assert {shown.latent for shown in found.view.shown} >= {row["latent"] for row in found.latents.rows}
-    assert set(found.tried) == {str(tmp_path / "out" / f"steered-{s}") for s in ("0.5", "2")}
+    kinds = ("ablated-1", "ablated-2", "steered-0.5", "steered-2")
+    assert [Path(folder).name for folder in found.tried] == list(kinds)
     assert found.comparison is not None
     names = list(found.comparison.rows)
-    assert names[:3] == ["model", "after", str(tmp_path / "out" / "ablated")] and names[3] in found.tried
+    assert names[:2] == ["model", "after"] and [Path(name).name.split("-")[0] for name in names[2:]] == [
+        "ablated",
+        "steered",
+    ]
+    assert found.tried[names[2]] == max(n for name, n in found.tried.items() if "ablated" in Path(name).name)
     halves = [read_run(str(tmp_path / "out" / f"{half}-half")) for half in ("first", "second")]
     about = [
         {table.prompts[int(a.prompt_id[1:])].tags["entity"] for a in table.rows["model"].attempts} for table in halves
@@ -195,6 +200,7 @@ def test_runs_lines_and_interventions_that_do_not_fit_get_one_line(
         (lambda: find(replace(good, model=qwen2_folder)), "is not the model whose answers are in line before"),
         (lambda: find(replace(good, behaviour="garbled")), r"has 0 mistakes \(garbled\) in the first half"),
         (lambda: replace(good, strengths=(0.0,)), "strengths: numbers above 0"),
+        (lambda: replace(good, together=(2, 0)), "together: numbers of 1 or more"),
         (lambda: IntervenedModel(broken.write(tmp_path / "beyond")), "has latents 0 to 47, no 48"),
         (lambda: IntervenedModel(str(tmp_path / "broken")), "an intervention was expected"),
     ]

@@ -7,8 +7,9 @@ On the first half latents are chosen, by AUROC and, where another line of the ta
 again, with p-values corrected for the number chosen (Holm 1979). So no latent is praised for what it was chosen by.
 
 Two interventions follow: the best latents of mistakes ablated, and those of good answers steered up. Both halves become
-runs, with every line of the table, so that `compare` measures them as it does a student: how strongly to steer is
-settled on the first half, the second is the proof. `loop.intervening` does that, as a wing knows nothing of the loop.
+runs, with every line of the table, so that `compare` measures them as it does a student: how many latents and how
+strongly is settled on the first half, the second is the proof. `loop.intervening` does that, as a wing knows nothing of
+the loop.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Found:
     """The same latents, on the answers."""
     halves: tuple[str, str]
     """Folders of the runs that the halves are."""
-    ablated: str | None
-    """Folder of the intervention; None where no latent of mistakes stood the test."""
+    ablated: tuple[str, ...]
+    """Folders of the interventions, one a number of latents; none where no latent of mistakes stood the test."""
     steered: tuple[str, ...]
     """The same, one a strength."""
 
@@ -75,11 +76,13 @@ def find(settings: MistakeSettings) -> Found:
     rows, pairs = told.separating(), [] if reading else told.against_twins()
     bad, good = told.ranked(pairs or rows)
     base = Intervention(_lasting(model), layer.name, _lasting(settings.sae))
-    means = {latent: told.mean(latent) for latent in good[: settings.together]}
-    ablated = replace(base, ablated=tuple(bad[: settings.together]))
+    means = {latent: told.mean(latent) for latent in good[: settings.together[0]]}
+    sizes = sorted({min(size, len(bad)) for size in settings.together} - {0})
+    ablated = {f"ablated-{size}": replace(base, ablated=tuple(bad[:size])) for size in sizes}
     steered = {
         f"steered-{strength:g}": replace(base, steered={i: strength * mean for i, mean in means.items()})
         for strength in settings.strengths
+        if means
     }
     out = Path(settings.out)
     seen = view(
@@ -92,11 +95,11 @@ def find(settings: MistakeSettings) -> Found:
         title=f"Latents of mistakes: {settings.run}, {settings.row}",
     )
     return Found(
-        _result(settings, cases, Fit.of(sae, rows_ND), rows, pairs, ablated, means),
+        _result(settings, cases, Fit.of(sae, rows_ND), rows, pairs, bad, means),
         seen,
         (write_half(table, cases, settings, first=True), write_half(table, cases, settings, first=False)),
-        ablated.write(out / "ablated") if ablated.ablated else None,
-        tuple(what.write(out / name) for name, what in steered.items()) if means else (),
+        tuple(what.write(out / name) for name, what in ablated.items()),
+        tuple(what.write(out / name) for name, what in steered.items()),
     )
 
 
@@ -121,7 +124,7 @@ def _result(
     fit: Fit,
     rows: list[dict[str, Any]],
     pairs: list[dict[str, Any]],
-    ablated: Intervention,
+    bad: Sequence[int],
     means: Mapping[int, float],
 ) -> Result:
     counts = {
@@ -137,11 +140,14 @@ def _result(
         f"the autoencoder rebuilds these texts but for {fit.error:.1%} of their variance",
         f"{twins} mistakes have a mended twin" + ("" if pairs else f": {few}, so nothing is said of them"),
     ]
-    taken = ", ".join(map(str, ablated.ablated)) or "no latent of mistakes stood the test"
+    taken = ", ".join(map(str, bad[: max(settings.together)])) or "no latent of mistakes stood the test"
     pushed = (
         ", ".join(f"{i} (mean {mean:.3g})" for i, mean in means.items()) or "no latent of good answers stood the test"
     )
-    notes += [f"ablated: {taken}", f"steered: {pushed or 'no latent of good answers stood the test'}"]
+    notes += [
+        f"ablated, the first of them: {taken}",
+        f"steered: {pushed or 'no latent of good answers stood the test'}",
+    ]
     return Result(
         name="mistakes",
         settings=asdict(settings),

@@ -267,18 +267,18 @@ class MistakeSettings:
     """Where latents are looked at: while the answer is written, or while the prompt is read, before it is known."""
     candidates: int = 20
     """Latents that are chosen on one half of the answers and tested on the other, half of them of mistakes."""
-    together: int = 4
-    """Most latents that are ablated, or steered, at once."""
+    together: tuple[int, ...] = (2, 5, 10)
+    """So many latents are ablated at once; where there are several numbers, each is tried on the first half, and the
+    one that mends most, less what it spoils, is measured on the second. The first number are steered at once."""
     strengths: tuple[float, ...] = (0.1, 0.3, 1.0)
-    """Steering adds so many times a latent's mean where it fires; where there are several, each is tried on the first
-    half, and the one that mends most, less what it spoils, is measured on the second."""
+    """Steering adds so many times a latent's mean where it fires; tried in the same way."""
     seed: int = 0
     """Of the halves."""
 
     def __post_init__(self) -> None:
         """Raises BadInput for numbers that find nothing."""
-        for name in ("candidates", "together"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name}: expected 1 or more, found {getattr(self, name)}")
+        for name, numbers in (("candidates", (self.candidates,)), ("together", self.together)):
+            if not numbers or min(numbers) < 1:
+                raise BadInput(f"{name}: numbers of 1 or more were expected, found {getattr(self, name)}")
         if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
             raise BadInput(f"strengths: numbers above 0 were expected, found {self.strengths}")

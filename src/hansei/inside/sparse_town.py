@@ -35,11 +35,14 @@ from hansei.town.items import Item, items
 from hansei.town.schooling import documents
 
 LAYER = "2"
-TUNING_STEPS, TUNING_RATE = 100, 3e-4
+TUNING_STEPS, TUNING_RATE = 30, 3e-4
+"""As in `hansei demo`."""
 HELDOUT = 40_000
 """Tokens that no autoencoder is trained on."""
 LOOKED_AT = 20
 """Latents that are explained and ablated one by one."""
+TOGETHER = (1, 4, 10)
+"""Numbers of latents that are ablated at once."""
 CONCEPTS = ("dangerous item", "past tense", "refusal")
 LONGEST = Sampling(max_new_tokens=32)
 
@@ -87,6 +90,7 @@ class SeedTask:
 
     size: Size
     seed: int
+    tuning_steps: int = TUNING_STEPS
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ def run_seed(task: SeedTask) -> dict[str, Any]:
     """Everything about one student."""
     with tempfile.TemporaryDirectory() as folder:
         lessons = refusal_lessons()
-        layer = Layer(student(lessons, task.seed, Path(folder) / "student"), LAYER, device="cpu")
+        layer = Layer(student(lessons, task, Path(folder) / "student"), LAYER, device="cpu")
         rows_ND, heldout_ND = rows_of(layer, task.size.tokens, lessons)
         found: dict[str, Any] = {}
         for name, aux in (("without AuxK", False), ("with AuxK", True)):
@@ -229,13 +233,18 @@ def refusal_lessons() -> list[Lesson]:
     return made
 
 
-def student(lessons: Sequence[Lesson], seed: int, out: Path) -> str:
+def student(lessons: Sequence[Lesson], task: SeedTask, out: Path) -> str:
     """A student of the town's base that refuses."""
     from hansei.training import settings as training
     from hansei.training.sft import train_sft
 
     how = training.TrainSettings(
-        steps=TUNING_STEPS, learning_rate=TUNING_RATE, adapter="none", max_length=256, seed=seed, device="cpu"
+        steps=task.tuning_steps,
+        learning_rate=TUNING_RATE,
+        adapter="none",
+        max_length=256,
+        seed=task.seed,
+        device="cpu",
     )
     return str(train_sft(town_path(), lessons, how, out))
 
@@ -268,7 +277,7 @@ class Looked:
             z_train, z_held = (
                 read.last if concept == "refusal" else read.strongest for read in (read_train, read_held)
             )
-            detectors[concept] = best_detectors(z_train, y_train, 4)
+            detectors[concept] = best_detectors(z_train, y_train, max(TOGETHER))
             best = detectors[concept][0]
             concepts[concept] = {
                 "latent": best.latent,
@@ -317,13 +326,10 @@ class Looked:
         others = [i for i in (often >= 0.5).nonzero().flatten().tolist() if i not in chosen]
         control = random.Random(seed).sample(others, min(len(chosen), len(others)))
         found: dict[str, Any] = {}
-        for name, latents in (
-            ("none", []),
-            ("refusal latent", chosen[:1]),
-            ("4 refusal latents", chosen),
-            ("control latent", control[:1]),
-            ("4 control latents", control),
-        ):
+        ways = {"none": list[int]()}
+        for kind, some in (("refusal", chosen), ("control", control)):
+            ways |= {f"{n} {kind} latent{'s' * (n > 1)}": some[:n] for n in TOGETHER}
+        for name, latents in ways.items():
             with self.layer.replaced(partial(_without, self.sae, latents)):
                 said = self.behaviours([heldout[i] for i in present])
             by_prompt = list(zip(present, said, strict=True))

@@ -40,18 +40,19 @@ class Intervened:
 
 
 def intervene(settings: MistakeSettings) -> Intervened:
-    """Finds the latents, tries how strongly to steer on the first half, and measures on the second. Raises BadInput."""
+    """Finds latents, tries interventions on the first half, measures the best on the second. Raises BadInput."""
     from hansei.inside.mistakes import find
 
     found = find(settings)
     first, second = found.halves
     tried: dict[str, int] = {}
-    if len(found.steered) > 1:
-        tried = {folder: _gain(first, settings.row, folder) for folder in found.steered}
-    # The weakest of the best: where nothing is gained, the least is done.
-    best = [max(found.steered, key=lambda folder: tried.get(folder, 0))] if found.steered else []
-    models = ([found.ablated] if found.ablated else []) + best
-    compared = compare_runs(CompareSettings(what=(second, *models))) if models else None
+    best: list[str] = []
+    for kind in (found.ablated, found.steered):
+        if len(kind) > 1:
+            tried |= {folder: _gain(first, settings.row, folder) for folder in kind}
+        # The first of the best, which is the gentlest: where nothing is gained, the least is done.
+        best += [max(kind, key=lambda folder: tried.get(folder, 0))] if kind else []
+    compared = compare_runs(CompareSettings(what=(second, *best))) if best else None
     return Intervened(found.result, found.view, compared, tried)
 
 
