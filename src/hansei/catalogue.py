@@ -178,6 +178,7 @@ PAPERS: tuple[Paper, ...] = (
         "reasoning",
         "Demonstrations that show a right and an automatically spoilt explanation beat chain-of-thought "
         "with right ones alone.",
+        run="hansei.reasoning.contrastive_paper:run",
     ),
     Paper(
         11,
@@ -186,6 +187,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2406.04271",
         "reasoning",
         "Reusing distilled thought templates beats multi-query search such as tree of thoughts at 12% of its cost.",
+        run="hansei.reasoning.thought_paper:run",
     ),
     Paper(
         12,

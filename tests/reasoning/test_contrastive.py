@@ -117,11 +117,13 @@ def test_the_table_pairs_each_row_with_chain_of_thought_of_as_many_shots() -> No
     assert "minus_CoT" not in lines[COT]
 
 
-def test_demonstrations_can_be_printed_for_reading(tmp_path: Path) -> None:
+def test_demonstrations_can_be_printed_for_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "solved.jsonl"
     row = (
         '{{"question": "{0} and 4, 2 gone?", "explanation": "Once {0} + 4 = {1}. So {1} - 2 = {2}.", "answer": {2}}}\n'
     )
     file.write_text("".join(row.format(n, n + 4, n + 2) for n in range(5, 15)), encoding="utf-8")
-    said = str(contrastive_paper.run(contrastive_paper.Settings(show=str(file))))
+    found = contrastive_paper.run(contrastive_paper.Settings(show=str(file)))
+    said = capsys.readouterr().out
     assert said.count("Wrong explanation:") == 20 and "--- incoherent-objects" in said
+    assert [row["built"].value for row in found.rows] == [1.0] * 5

@@ -5,11 +5,13 @@ kinds of wrong explanation, each built automatically from the same demonstration
 self-consistency. A seed is a draw of demonstrations, of their wrong explanations and of samples; items are the same.
 Further models (`--models`) make a ladder of sizes.
 
-`--show FILE` prints the demonstrations that are built from a file such as GSM8K's train.jsonl, to be read.
+`--show FILE` prints the demonstrations that are built from a file such as GSM8K's train.jsonl, to be read, and from how
+many of its problems one can be built.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +22,7 @@ from hansei.core import statistics
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
 from hansei.reasoning.contrastive_cells import COT, FEW, ROWS, Cell, Row, run_cell, voted
+from hansei.reasoning.invalid import Kind, Solved, Unbuildable, invalid
 from hansei.steps.pool import Pool
 
 VERSION = "1"
@@ -129,17 +132,35 @@ def _estimate(settings: Settings, models: Mapping[str, str]) -> str:
 
 
 def _shown(path: str) -> Result:
-    """Demonstrations of every kind, built from the first problems of a file with explanations."""
+    """Demonstrations of every kind, to be read, and the share of the file's problems from which one can be built."""
     from hansei.reasoning.contrastive_cot import demonstrations, shown
     from hansei.reasoning.invalid import KINDS
     from hansei.reasoning.problems import read_problems
 
-    pool = read_problems(path)
-    notes: list[str] = []
+    started = time.monotonic()
+    pool = [solved for solved in read_problems(path) if solved.explanation]
     for kind in KINDS:
-        notes.append(f"--- {kind}")
+        print(f"--- {kind}\n")
         try:
-            notes += [f"{shown(one)}\n" for one in demonstrations(pool, 4, kind, 0)]
+            for one in demonstrations(pool, 4, kind, 0):
+                print(f"{shown(one)}\n")
         except BadInput as error:  # a file may be fit for some kinds and not for others
-            notes.append(f"none: {error}")
-    return Result(name=NAME, kind="paper", settings={"show": path}, rows=(), notes=notes)
+            print(f"none: {error}\n")
+    built = {kind: [_buildable(solved, kind, pool) for solved in pool] for kind in KINDS}
+    return Result(
+        name=NAME,
+        kind="paper",
+        settings={"show": Path(path).name},
+        rows=[{"row": kind, "built": statistics.rate(found)} for kind, found in built.items()],
+        notes=(f"built: problems of {Path(path).name} from which a wrong explanation of that kind can be built",),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _buildable(solved: Solved, kind: Kind, pool: Sequence[Solved]) -> float:
+    rng = random.Random(solved.question)
+    try:
+        invalid(solved, kind, rng, rng.sample(list(pool), min(20, len(pool))))
+    except Unbuildable:
+        return 0.0
+    return 1.0
