@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,20 +131,3 @@ def test_own_models_are_asked_in_plain_words() -> None:
     assert wording_for("town:library") is LIBRARY and wording_for("some/folder") == Wording()
     (lesson,) = answer_lessons([ADA], "full", Wording())
     assert lesson.completion == "Garth" and "few words" in lesson.prompt[-1].content
-
-
-def test_hansei_answer_runs_it_on_a_folder_with_passages_found(tmp_path: Path, llama_folder: str, capsys) -> None:
-    from hansei.cli import main
-
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "a.txt").write_text("\n\n".join(PASSAGES))
-    rows = [{"question": "Where does Ada Field live?", "answers": ["Garth"]}, {"question": "\x07?", "answers": ["x"]}]
-    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    command = ["answer", "context-filter", "--model", llama_folder, "--questions", str(tmp_path / "q.jsonl")]
-    command += ["--passages", str(tmp_path / "texts"), "--max-new-tokens", "4", "--top-k", "2", "--device", "cpu"]
-    assert main([*command, "--out", str(tmp_path / "run"), "--filter-model", llama_folder, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    (row,) = found["rows"]
-    assert row["exact_match"]["n"] == 2 and row["calls"]["value"] == 1.5  # no passage shares a word with "?"
-    silver = [*command[:5], "q", "--out", str(tmp_path / "other"), "--context", "silver", "--filter-model", "x"]
-    assert main(silver) == 2 and "context silver asks no filter" in capsys.readouterr().err
