@@ -25,19 +25,21 @@ def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -
         point("reference", 160, 0.1, 0.5),
         point("max", 40, 2.0, 0.9),
         point("max", 80, 1.0, 0.8),
-        point("squares", 80, 1.0, 1.0),
-        point("squares", 40, 1.0, 1.0),
     ]
     chosen = experiment.choose(points)
-    assert [(r.reward, r.steps) for r in chosen] == [("reference", (80,)), ("max", (40,)), ("squares", (40,))]
+    assert [(r.reward, r.steps) for r in chosen] == [
+        ("reference", (80,)), ("max", (40,)), ("squares", (40,)), ("entropy", (40,)),
+    ]  # fmt: skip
+    equal = [point(name, steps, 1.0, 1.0) for name in ("reference", "max") for steps in (80, 40)]
+    assert [r.steps for r in experiment.choose(equal)] == [(40,)] * 4
 
 
-def test_every_reward_has_the_same_search() -> None:
-    tried = [run for runs in experiment.search(experiment.Settings()) for run in runs]
-    by_reward = {
-        name: [(r.learning_rate, r.beta, r.steps) for r in tried if r.reward == name] for name in cells.REWARDS
+def test_both_kinds_of_reward_have_the_same_search() -> None:
+    ways = {
+        name: [(r.learning_rate, r.beta, r.steps) for r in experiment.search() if r.reward == name]
+        for name in ("reference", "max")
     }
-    assert len({tuple(ways) for ways in by_reward.values()}) == 1 and len(tried) > len(by_reward)
+    assert ways["reference"] == ways["max"] and len(ways["max"]) > 1
 
 
 def test_the_relative_change_is_that_of_the_means_and_its_interval_covers_it() -> None:
@@ -53,7 +55,7 @@ def test_the_relative_change_is_that_of_the_means_and_its_interval_covers_it() -
 
 
 def row(name: str, right: int, wrong: int) -> dict[str, Any]:
-    ids = [p.id for p in (*cells.lives("heldout", cells.MEASURED), *cells.rare())]
+    ids = [p.id for p in (*cells.lives("heldout", cells.MEASURED), *cells.strangers())]
     return {
         "row": name,
         "correct": dict.fromkeys(ids, right),
@@ -67,12 +69,12 @@ def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: An
     found = [{"rows": [row("base", 2, 4), row("SFT", 2, 4), row("with reference", 2, 1)]} for _ in range(2)]
     table = outcome.rows(found)
     assert [r["row"] for r in table] == ["base", "SFT", "with reference"]
-    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 192
+    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 144
     change = outcome.changes(found)[1]
     assert change["wrong_claims_change"].value == -0.75 and change["correct_claims_change"].value == 0
     parts = outcome.apart(found)
     assert parts["met-5-times-or-less"][0]["wrong_claims"].n == 80
-    assert parts["heldout-wording"][0]["wrong_claims"].n == 192
+    assert parts["heldout-wording"][0]["wrong_claims"].n == 144
     assert outcome.told(found)[0]["with reference"] == "A life."
     assert outcome.chart(table, tmp_path / "chart.svg").endswith("chart.svg")
 
@@ -80,16 +82,16 @@ def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: An
 def test_no_person_is_taught_and_measured() -> None:
     taught = {p.tags["entity"] for p in cells.lives("train", cells.TAUGHT)}
     chosen = {p.tags["entity"] for p in cells.lives("validation", cells.MEASURED)}
-    proved = {p.tags["entity"] for p in (*cells.lives("heldout", cells.MEASURED), *cells.rare())}
+    proved = {p.tags["entity"] for p in (*cells.lives("heldout", cells.MEASURED), *cells.strangers())}
     assert not (taught & chosen or taught & proved or chosen & proved)
-    assert (len(taught), len(chosen), len(proved)) == (144, 96, 136)
+    assert (len(taught), len(chosen), len(proved)) == (136, 48, 152)
 
 
 def test_a_small_cell_on_the_registry_s_base(monkeypatch: pytest.MonkeyPatch) -> None:
     every = cells.lives
 
     def few(split: Any, per_rank: int) -> list[Any]:
-        return every(split, 1)[8:10]
+        return every(split, 1)[4:6]
 
     monkeypatch.setattr(cells, "lives", few)
     monkeypatch.setattr(cells, "SFT_STEPS", 2)

@@ -41,7 +41,7 @@ APART = 40
 LOW = 0.3
 """Low temperature, for sampling without tuning."""
 SFT_STEPS, SFT_RATE = 40, 2e-5
-BATCH = 8
+BATCH, WARMUP = 8, 10
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) 
     common = {"batch": BATCH, "seed": seed, "adapter": "none", "max_length": 256, "device": "cpu"}
     teaching = method.Teaching(
         sft=TrainSettings(steps=SFT_STEPS, learning_rate=SFT_RATE, **common),  # type: ignore[arg-type]
-        dpo=TrainSettings(steps=max(run.steps), learning_rate=run.learning_rate, **common),  # type: ignore[arg-type]
+        dpo=TrainSettings(steps=max(run.steps), learning_rate=run.learning_rate, warmup=WARMUP, **common),  # type: ignore[arg-type]
         preference=PreferenceSettings(beta=run.beta, precompute_reference=False),  # fewer pairs are seen than there are
     )
     return method.teach(town_path("registry"), scored, teaching, sft, dpo, keep_steps=run.steps)
