@@ -126,4 +126,4 @@ def test_demonstrations_can_be_printed_for_reading(tmp_path: Path, capsys: pytes
     found = contrastive_paper.run(contrastive_paper.Settings(show=str(file)))
     said = capsys.readouterr().out
     assert said.count("Wrong explanation:") == 20 and "--- incoherent-objects" in said
-    assert [row["built"].value for row in found.rows] == [1.0] * 5
+    assert all(row["built"].value >= 0.9 and row["built"].n == 10 for row in found.rows)
