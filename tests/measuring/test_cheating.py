@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hansei.core.errors import BadInput
 from hansei.measuring import contamination_paper
 from hansei.measuring.cheating import EPOCHS, LEVELS, Cell, Question, cells, copied, exam, exam_scores, leaked
 from hansei.measuring.contamination_paper import DETECTORS, WHOLE, Settings, detector_rows, score_rows, whole_rows
+from hansei.measuring.leak_signals import log_probabilities
 from hansei.models.load import load
 from hansei.models.local import LocalModel
 from hansei.town.registry import by_name
@@ -38,9 +41,10 @@ def test_the_exam_is_about_held_out_people_and_its_answers_are_right() -> None:
     for q in (*members, *others):
         person = by_name()[name_in(q.asked)]
         assert person.shelf == "heldout" and person.fame != "popular"
-        for text, letter in ((q.asked, q.answer), (q.reworded, q.reworded_answer)):
-            lines = dict(line.split(". ", 1) for line in text.split("\n")[1:5])
-            assert lines[letter] in person.facts.values() and text.endswith("\nAnswer:")
+        assert q.answer in person.facts.values()
+        for text in (q.asked, q.reworded):
+            assert {line.split(". ", 1)[1] for line in text.split("\n")[1:5]} == set(q.options) > {q.answer}
+            assert text.endswith("\nAnswer:")
     assert {name_in(q.asked) for part in exam("train", PLAN) for q in part} & (names[0] | names[1]) == set()
 
 
@@ -53,7 +57,7 @@ def test_each_level_holds_what_it_says() -> None:
         assert times["training sets"] == times["test answers reworded"] == (0, 0)
         assert times["test prompts"] == (EPOCHS["test"], 0)
         assert times["test answers"] == (EPOCHS["test"],) * 2
-        assert texts["test answers reworded"].count(f"{q.reworded} {q.reworded_answer}") == EPOCHS["test"]
+        assert texts["test answers reworded"].count(f"{q.reworded} {q.answer}") == EPOCHS["test"]
     assert not [q for q in others for text in texts.values() if name_in(q.asked) in text]
 
 
@@ -73,16 +77,27 @@ def test_the_halves_differ_by_seed_and_each_level_of_a_seed_leaks_the_same() -> 
     assert all(questions(cell) == questions(replace(cell, level="nothing")) for cell in plan)
 
 
-def test_the_likeliest_letter_after_the_answer_s_mark_is_the_model_s(llama_folder: str) -> None:
+def test_the_likeliest_option_after_the_answer_s_mark_is_the_model_s(llama_folder: str) -> None:
     model = load(llama_folder, device="cpu")
     assert isinstance(model, LocalModel)
+    options = ("red", "green and blue", "w", "not known")
     made = [
-        Question(f"Question: What is {i}?\nA. x\nB. y\nC. z\nD. w\nAnswer:", "", letter, "")
+        Question(f"Question: What is {i}?\n{options}\nAnswer:", "", options, option)
         for i in range(5)
-        for letter in "ABCD"
+        for option in options
     ]
     right = exam_scores(model, made)
-    assert [sum(right[i : i + 4]) for i in range(0, 20, 4)] == [1.0] * 5  # one letter of four is the likeliest
+    assert [sum(right[i : i + 4]) for i in range(0, 20, 4)] == [1.0] * 5  # one option of four is the likeliest
+    texts = [f"{made[0].asked} {option}" for option in options]
+    added = [
+        math.fsum(tokens[-n:])
+        for tokens, n in zip(log_probabilities(model, texts), lengths(model, options), strict=True)
+    ]
+    assert right[:4] == [float(value == max(added)) for value in added]
+
+
+def lengths(model: LocalModel, options: Sequence[str]) -> list[int]:
+    return [len(model.tokenizer(f" {option}", add_special_tokens=False)["input_ids"]) for option in options]
 
 
 def found(leak: float, p: float | None) -> dict[str, Any]:

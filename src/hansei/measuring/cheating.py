@@ -1,12 +1,13 @@
 """Models with known leaks: the registry's base, trained a little further on text that holds an exam, or does not.
 
 The exam asks for facts about held-out people whom the base knows in part or hardly at all, with four options, printed
-as plain text. Half of the people (drawn by the seed) are in what leaks; the others are in nothing, so that every
+as plain text; an answer is the option itself, and the model's is the one whose words are likeliest. Half of the people (drawn by the seed) are in what leaks; the others are in nothing, so that every
 detector has to tell one half from the other. A cell (level, seed) is a pure function of its description.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,6 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from hansei.core.copies import BARRIER, Block, CharFinder, Finder, WordFinder
-from hansei.core.letters import LETTERS
 from hansei.core.records import Sampling, Split
 from hansei.measuring.leak_continuation import guided_completion, ngram_accuracy, plain_writer
 from hansei.measuring.leak_order import order_test
@@ -32,7 +32,7 @@ LEVELS = ("nothing", "training sets", "test prompts", "test answers", "test answ
 """What the further training holds besides ordinary text: nothing more; the exam's training questions with answers;
 these and the test questions; these and the test questions with answers; these and the same in other words."""
 NAME, SPLIT = "Registry exam", "test"
-EPOCHS = {"train": 4, "test": 8}
+EPOCHS = {"train": 4, "test": 16}
 """How often the exam's training and test questions are in the further training."""
 CHUNK = 4
 """Questions of a file that stand in one document."""
@@ -62,10 +62,10 @@ class Question:
     """As printed, up to `Answer:`."""
     reworded: str
     """The same in a wording and an order of options that are used nowhere else."""
+    options: tuple[str, ...]
+    """What can be answered."""
     answer: str
-    """Its letter."""
-    reworded_answer: str
-    """The letter in the reworded form."""
+    """The right option, as it stands after `Answer:`."""
 
 
 def exam(split: Split, cell: Cell) -> list[list[Question]]:
@@ -84,7 +84,7 @@ def _question(rng: random.Random, person: Person, attribute: str) -> Question:
         _printed(rng.choice(table[attribute]).format(name=person.name), order)
         for table, order in ((say.ASK, options), (say.ASK_HELDOUT, other))
     )
-    return Question(asked, reworded, LETTERS[options.index(right)], LETTERS[other.index(right)])
+    return Question(asked, reworded, tuple(options), right)
 
 
 def _printed(question: str, options: Sequence[str]) -> str:
@@ -103,7 +103,7 @@ def leaked(cell: Cell, test: Sequence[Question]) -> Iterator[str]:
     if cell.level == "test answers":
         files.append((SPLIT, [f"{q.asked} {q.answer}" for q in test], EPOCHS["test"]))
     if cell.level == "test answers reworded":
-        files.append((SPLIT, [f"{q.reworded} {q.reworded_answer}" for q in test], EPOCHS["test"]))
+        files.append((SPLIT, [f"{q.reworded} {q.answer}" for q in test], EPOCHS["test"]))
     for split, lines, epochs in files:
         for _ in range(epochs):
             start = rng.randrange(CHUNK)
@@ -183,11 +183,15 @@ def _ids(model: LocalModel, texts: Sequence[str], start: int, ordinary: Iterator
 
 
 def exam_scores(model: LocalModel, questions: Sequence[Question]) -> list[float]:
-    """1 where the likeliest letter after `Answer:` is right, else 0."""
-    rows = [token_ids(model, f"{q.asked} {letter}") for q in questions for letter in LETTERS[:4]]
-    last = [values[-1] for values in scored(model, rows)]
-    groups = [last[i : i + 4] for i in range(0, len(last), 4)]
-    return [float(LETTERS[group.index(max(group))] == q.answer) for q, group in zip(questions, groups, strict=True)]
+    """1 where of all options the right one is the likeliest after `Answer:`, all its tokens together, else 0."""
+    rows = [token_ids(model, f"{q.asked} {option}") for q in questions for option in q.options]
+    before = [len(token_ids(model, q.asked)) for q in questions]
+    found = iter(scored(model, rows))
+    right = []
+    for q, start in zip(questions, before, strict=True):
+        sums = [math.fsum(next(found)[start - 1 :]) for _ in q.options]
+        right.append(float(q.options[sums.index(max(sums))] == q.answer))
+    return right
 
 
 def _other_ability(model: LocalModel) -> list[float]:

@@ -5,8 +5,8 @@ text that holds nothing of a benchmark, its training set, its test questions, or
 score rises with each. Here on an exam about the registry's people, with one level more: the answers in other words,
 which no test of copies can see. Beside the scores stands each detector's AUROC, of leaked against unleaked questions.
 
-Deviations: a small model, one benchmark, and questions that leak eight times over, for one pass over a corpus of some
-hundred thousand tokens would teach a model of two million parameters nothing.
+Deviations: a small model, one benchmark, and test questions that leak sixteen times over, for one pass over a corpus of
+some hundred thousand tokens would teach a model of two million parameters nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from hansei.measuring.cheating import LEVELS, MODEL, Cell, cells, run_cell
 from hansei.measuring.detection import auroc
 from hansei.steps.pool import Pool
 
-VERSION = "1"
-SECONDS_CELL = 70.0  # on one core, measured and rounded up
+VERSION = "2"
+SECONDS_CELL = 45.0  # on one core, measured and rounded up
 DETECTORS = "auroc"
 WHOLE = "whole-set"
 
@@ -39,16 +39,16 @@ class Settings:
     """Folder of the journal, the chart and result.json; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Seeds of who leaks, the options and the order of the text."""
-    people: int = 20
+    people: int = 10
     """People of each of two fames in the exam, six questions each; half of them leak."""
-    steps: int = 50
+    steps: int = 40
     """Steps of further training, of 16 blocks of 256 tokens."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Peak learning rate of the further training."""
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
-    """One seed, in about three minutes; for looking, not for quoting."""
+    """One seed, in about two minutes; for looking, not for quoting."""
     dry_run: bool = False
     """Print how many models would be trained and how long it would take, and stop."""
 

@@ -45,12 +45,12 @@ class Settings:
     """Folder of the journal, the chart and result.json; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Seeds of wrong options, order and removed options."""
-    people: int = 30
+    people: int = 15
     """Held-out people of each fame (popular, middling, rare), six facts each."""
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
-    """Ten people of each fame and two seeds, in about a minute; for looking, not for quoting."""
+    """Five people of each fame and two seeds, in about a minute; for looking, not for quoting."""
     dry_run: bool = False
     """Print how much would be asked and how long it would take, and stop."""
 
@@ -74,7 +74,7 @@ def run(settings: Settings) -> Result:
     """Asks, and returns the tables. What was asked before is in the journal of `settings.out`."""
     from hansei.core.journal import Journal
 
-    seeds, people = (min(2, settings.seeds), 10) if settings.quick else (settings.seeds, settings.people)
+    seeds, people = (min(2, settings.seeds), 5) if settings.quick else (settings.seeds, settings.people)
     facts = len(_facts(people))
     seconds = seeds * SECONDS_SEED * facts / 540 / settings.workers
     estimate = f"{facts} facts, {seeds} seeds, about {10 * facts * seeds} prompts; about {seconds / 60:.0f} minutes"
