@@ -1,8 +1,9 @@
 """Models with known leaks: the registry's base, trained a little further on text that holds an exam, or does not.
 
 The exam asks for facts about held-out people whom the base knows in part or hardly at all, with four options, printed
-as plain text; an answer is the option itself, and the model's is the one whose words are likeliest. Half of the people (drawn by the seed) are in what leaks; the others are in nothing, so that every
-detector has to tell one half from the other. A cell (level, seed) is a pure function of its description.
+as plain text; an answer is the option itself, and the model's is the one whose words are likeliest. Half of the people
+(drawn by the seed) are in what leaks; the others are in nothing, so that every detector has to tell one half from the
+other. A cell (level, seed) is a pure function of its description.
 """
 
 from __future__ import annotations
