@@ -197,6 +197,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2402.01349",
         "measuring",
         "Answers change over variants of one multiple-choice question, so one variant's accuracy says too little.",
+        run="hansei.measuring.multiple_choice_paper:run",
     ),
     Paper(
         13,
@@ -205,6 +206,7 @@ PAPERS: tuple[Paper, ...] = (
         "arXiv 2311.01964",
         "measuring",
         "Test data that leaks into training inflates scores, and the leak can be looked for.",
+        run="hansei.measuring.contamination_paper:run",
     ),
     Paper(
         14,
