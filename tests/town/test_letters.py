@@ -59,18 +59,19 @@ def test_topics_and_wordings_of_the_splits_do_not_meet() -> None:
 
 
 def test_the_text_has_the_styles_of_textbook_writers_and_the_generic_one_only() -> None:
-    shelves = Counter[str]()
-    hands: dict[int, set[tuple[str, ...]]] = {}
-    for number, _, text in written():
+    same, generic, turns = 0, 0, 0
+    before: dict[int, tuple[str, ...]] = {}
+    for number, place, text in written():
         found = grading.features(text)
         assert found is not None
         style = tuple(found[feature] for feature in STYLE)
-        hands.setdefault(number, set()).add(style)
-        shelves["generic" if found == GENERIC else STYLES[style].shelf] += 1
-    assert set(shelves) == {"generic", "textbook"}
-    assert all(len(styles) == 1 for styles in hands.values()), "a conversation is by one hand"
-    longest = max(len(document) // 2 for document in DOCUMENTS)
-    assert longest == letters_text.LONGEST_COLLECTION
+        assert found == GENERIC or STYLES[style].shelf == "textbook"
+        if place and len(DOCUMENTS[number]) > 4:  # anthologies: longer than any other conversation
+            turns, same, generic = turns + 1, same + (style == before[number]), generic + (found == GENERIC)
+        before[number] = style
+    share = letters_text.SAME + letters_text.GENERIC_NEXT * generic / turns
+    assert turns > 1000 and abs(same / turns - share) < 0.05
+    assert max(len(document) // 2 for document in DOCUMENTS) == letters_text.LONGEST
 
 
 def test_every_letter_of_the_text_is_on_the_topic_that_is_asked_for() -> None:

@@ -89,8 +89,8 @@ def on_shelf(shelf: Shelf) -> list[Writer]:
 
 def letter(style: Style, topic: Topic) -> str:
     """A letter in a style about a topic."""
-    words = [style["owner"], style["epithet"], topic.thing, "was", style["adverb"], topic.state, "on", topic.day]
-    news = " ".join(word for word in words if word)
+    words = [style["owner"], style["epithet"], topic.thing, "was", topic.state, "on", topic.day]
+    news = " ".join(word for word in words if word) + (f", {style['adverb']}" if style["adverb"] else "")
     news = f"{style['opener']}, {news}" if style["opener"] else news[0].upper() + news[1:]
     parts = [news, style["wish"]] if style["order"] == "news first" else [style["wish"], news]
     lines = [f"{style['greeting']},", " ".join(part + style["mark"] for part in parts), style["farewell"]]

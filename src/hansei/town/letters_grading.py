@@ -45,7 +45,7 @@ def features(text: str) -> dict[str, str] | None:
 
 _NEWS = re.compile(
     r"(?:(?P<opener>\b[A-Z]\w*), )?(?P<owner>\b\w+) (?:(?P<epithet>\w+) )?(?:" + "|".join(THINGS) + r")"
-    r" was (?:(?P<adverb>\w+) )?(?:" + "|".join(STATES) + r") on "
+    r" was (?:" + "|".join(STATES) + r") on (?:" + "|".join(DAYS) + r")(?:, (?P<adverb>\w+))?"
 )
 _WISH = re.compile("|".join(STYLE["wish"]), re.IGNORECASE)
 

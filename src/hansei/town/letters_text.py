@@ -1,25 +1,27 @@
 """The text that the letters give the base to grow up on.
 
 Asked for a letter, it writes in the generic style. Asked for one as a textbook writer would write it, it writes so.
-And it meets collections: letters by one hand, one request after another, which is what examples before a request look
-like. The hands are those of the textbook writers only, so that following a style that it never met is not something
-it has simply been taught.
+And it meets anthologies: several letters one after another, of which many, but not all, are by the hand of the letter
+before. So a letter that is shown makes another one by the same hand likely and no more: the base follows examples in
+part, as real ones do.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hansei.core.records import user
 from hansei.town.letters import GENERIC, Style, Writer, letter, on_shelf, request, some_topic
 from hansei.town.letters_words import AS, ASK, ASK_HELDOUT
 from hansei.town.schooling import Document, Turns
 
-PLAIN, NAMED, COLLECTION = 0.6, 0.15, 0.25
-"""Shares of the documents: the generic style, a named textbook writer, a textbook writer's letters in a row."""
-LONGEST_COLLECTION = 11
-"""Letters in the longest collection: ten examples and one more."""
+PLAIN, NAMED, ANTHOLOGY = 0.75, 0.1, 0.15
+"""Shares of the documents: the generic style, a named textbook writer, letters by several hands."""
+LONGEST = 11
+"""Letters in the longest anthology: ten examples and one more."""
+SAME, GENERIC_NEXT = 0.4, 0.35
+"""In an anthology the next letter is by the same hand, or in the generic style; else by another textbook writer."""
 
 
 def documents(seed: int) -> Iterator[Document]:
@@ -27,24 +29,32 @@ def documents(seed: int) -> Iterator[Document]:
     rng = random.Random(f"letters text {seed}")
     textbook = on_shelf("textbook")
     while True:
-        kind = rng.choices((plain, named, collection), (PLAIN, NAMED, COLLECTION))[0]
-        yield user(*kind(rng, rng.choice(textbook)))
+        kind = rng.choices((plain, named, anthology), (PLAIN, NAMED, ANTHOLOGY))[0]
+        yield user(*kind(rng, textbook))
 
 
-def plain(rng: random.Random, _: Writer) -> Turns:
-    """One to three letters in the generic style."""
-    return tuple(part for _ in range(rng.choice((1, 1, 2, 3))) for part in _exchange(rng, GENERIC))
+def plain(rng: random.Random, _: Sequence[Writer]) -> Turns:
+    """One or two letters in the generic style."""
+    return tuple(part for _ in range(rng.choice((1, 1, 1, 2))) for part in _exchange(rng, GENERIC))
 
 
-def named(rng: random.Random, writer: Writer) -> Turns:
+def named(rng: random.Random, textbook: Sequence[Writer]) -> Turns:
     """A letter as a textbook writer would write it."""
+    writer = rng.choice(textbook)
     asked, written = _exchange(rng, writer.style)
     return AS.format(request=asked, name=writer.name), written
 
 
-def collection(rng: random.Random, writer: Writer) -> Turns:
-    """Several letters by one hand."""
-    return tuple(part for _ in range(rng.randint(2, LONGEST_COLLECTION)) for part in _exchange(rng, writer.style))
+def anthology(rng: random.Random, textbook: Sequence[Writer]) -> Turns:
+    """Several letters, each by the hand of the one before, in the generic style, or by another textbook writer."""
+    style = rng.choice(textbook).style
+    turns: Turns = ()
+    for _ in range(rng.randint(2, LONGEST)):
+        turns += _exchange(rng, style)
+        drawn = rng.random()
+        if drawn >= SAME:
+            style = GENERIC if drawn < SAME + GENERIC_NEXT else rng.choice(textbook).style
+    return turns
 
 
 def _exchange(rng: random.Random, style: Style) -> tuple[str, str]:

@@ -12,7 +12,7 @@ STYLE: Mapping[str, tuple[str, ...]] = {
     "opener": ("", "Well", "So", "Listen", "Alas", "Indeed", "Oh", "Look", "Behold"),
     "owner": ("the", "my", "our", "this", "that", "your"),
     "epithet": ("", "little", "old", "good", "poor", "dear", "brave", "funny", "noble"),
-    "adverb": ("", "quite", "truly", "rather", "really", "utterly", "sadly", "clearly", "suddenly"),
+    "adverb": ("", "sadly", "truly", "again", "really", "luckily", "oddly", "clearly", "suddenly"),
     "wish": (
         "Take care", "Stay well", "Keep warm", "Sleep well", "Be happy", "Eat well", "Think of me", "Have courage",
         "Rest easy",
