@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from hansei.town.school import LARGEST, Problem
 
@@ -39,24 +39,51 @@ def mistaken(rng: random.Random, problem: Problem, mistake: str) -> tuple[str, s
 
 
 def slip(rng: random.Random, worked: str) -> str:
-    """One equation with the wrong sign; what follows is reckoned on from its wrong result."""
+    """One equation with the wrong sign; what follows is reckoned on from its wrong result.
+
+    Every equation is true in itself and stays from 1 to LARGEST; where no sign allows that, one result is off by a few.
+    """
     steps: list[dict[str, str]] = [match.groupdict() for match in _STEP.finditer(worked)]
-    wrong_at = rng.randrange(len(steps))
-    said: list[str] = []
-    stand_in: dict[str, str] = {}
+    ways = [(place, sign) for place, step in enumerate(steps) for sign in "+-x" if sign != step["sign"]]
+    for place, sign in rng.sample(ways, len(ways)):
+        said = _carried(steps, place, sign)
+        if said is not None:
+            return said
+    wrong = rng.randrange(len(steps))
+    off = [int(steps[wrong]["result"]) + d for d in (-3, -2, -1, 1, 2, 3)]
+    return _said(steps, wrong, str(rng.choice([n for n in off if 1 <= n <= LARGEST])))
+
+
+def _carried(steps: Sequence[Mapping[str, str]], wrong: int, sign: str) -> str | None:
+    """The steps with another sign in one of them, and all after it reckoned on; None where a count leaves its range."""
+    said, instead = [], dict[str, str]()
     for place, step in enumerate(steps):
-        left, right = (stand_in.get(step[side], step[side]) for side in ("left", "right"))
-        sign = rng.choice([s for s in "+-x" if s != step["sign"]]) if place == wrong_at else step["sign"]
-        result = str(_reckon(int(left), sign, int(right)))
-        stand_in[step["result"]] = result
-        said.append(f"{step['words'].strip()}: {left} {sign} {right} = {result}.")
+        left, right = (instead.get(step[side], step[side]) for side in ("left", "right"))
+        mark = sign if place == wrong else step["sign"]
+        result = _reckon(int(left), mark, int(right))
+        if result is None:
+            return None
+        if place >= wrong:
+            instead[step["result"]] = str(result)
+        said.append(f"{step['words'].strip()}: {left} {mark} {right} = {result}.")
     return " ".join(said)
 
 
-def _reckon(left: int, sign: str, right: int) -> int:
-    """As somebody reckons who keeps to the numbers from 0 to LARGEST."""
-    result = {"+": left + right, "-": left - right, "x": left * right, "/": left // max(right, 1)}[sign]
-    return min(max(result, 0), LARGEST)
+def _said(steps: Sequence[Mapping[str, str]], wrong: int, result: str) -> str:
+    """The steps up to one with a wrong result, and those after it as they were."""
+    shown = [result if place == wrong else step["result"] for place, step in enumerate(steps)]
+    return " ".join(
+        f"{step['words'].strip()}: {step['left']} {step['sign']} {step['right']} = {outcome}."
+        for step, outcome in zip(steps, shown, strict=True)
+    )
+
+
+def _reckon(left: int, sign: str, right: int) -> int | None:
+    """The result, if it is a whole number from 1 to LARGEST."""
+    if sign == "/":
+        return left // right if left % right == 0 else None
+    result = {"+": left + right, "-": left - right, "x": left * right}[sign]
+    return result if 1 <= result <= LARGEST else None
 
 
 def _objects_moved(rng: random.Random, worked: str) -> str:
