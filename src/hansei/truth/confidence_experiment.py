@@ -28,8 +28,8 @@ VERSION = "1"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (1e-4, 3e-4), (30, 60, 120)
-RL_RATES, RL_STEPS = (3e-5, 1e-4), (10, 20, 40)
+SFT_RATES, SFT_STEPS = (5e-5, 1e-4), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
+RL_RATES, RL_STEPS = (3e-5, 1e-4), (10, 30)
 TAUGHT, ASKED = 12, 30
 """People of each fame that are taught about, and (at most) that are measured, six questions each."""
 OURS, PAPERS, BARE = "chains by their shares", "one lesson a cluster", "without reflection"
