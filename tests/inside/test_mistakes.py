@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from hansei.cli import main
 from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Prompt, Sampling, Verdict, user
@@ -209,3 +210,21 @@ def test_runs_lines_and_interventions_that_do_not_fit_get_one_line(
             call()
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_commands_write_their_pages_and_say_what_they_found(
+    layer: Layer, sae: SparseAutoencoder, llama_folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, place = stored_run(tmp_path / "run", layer), str(write(sae, tmp_path / "sae"))
+    (tmp_path / "text.txt").write_text("The dog finds a lamp.\n\nA bowl of stones and a lamp.", encoding="utf-8")
+    page = str(tmp_path / "page.html")
+    show = ["inside", "show", place, llama_folder, str(tmp_path / "text.txt"), "--only", "3", "5", "--out", page]
+    assert main([*show, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"page": page, "latents": 2}
+    found = ["inside", "mistakes", folder, place, "--row", "model", "--at", "prompt", "--out", str(tmp_path / "out")]
+    assert main([*found, "--together", "1", "--strengths", "0.5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["measure"] == "mistakes" and told["rows"] and told["tried"] == {}
+    assert "latents.html" in told["report"] and Path(told["report"]).is_file() and Path(page).is_file()
+    assert main([*found[:-1], str(tmp_path / "text.txt")]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
