@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,10 +15,7 @@ from hansei.core.result import Result
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
-    from hansei.core.records import Prompt, Sampling
-    from hansei.models.protocol import Model
-    from hansei.training.settings import TrainSettings
-    from hansei.truth.confidence import Case, Correct, Meaning, Reflect
+    from hansei.core.records import Prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,215 +154,25 @@ def _run(
     settings: Settings, train: list[Prompt], heldout: list[Prompt], out: Path, journal: Journal, counts: Counter[str]
 ) -> list[Any]:
     from hansei.models.load import load
+    from hansei.truth import confidence_parts as parts
     from hansei.truth.confidence_outcome import DIRECT, PLAIN, Line
 
     base = load(settings.model, device=settings.device)
-    meaning, correct = _meaning(settings), _correct(settings, journal)
-    rows = _untaught(settings, base, heldout, meaning, correct, journal, counts)
-    folders = _teach(settings, base, train, meaning, correct, out, journal, counts)
+    meaning, correct = parts.meaning(settings), parts.correct(settings, journal)
+    rows = parts.untaught(settings, base, heldout, meaning, correct, journal, counts)
+    folders = parts.teach(settings, base, train, meaning, correct, out, journal, counts)
     measured = {DIRECT: base, **{name: load(str(path), device=settings.device) for name, path in folders.items()}}
     for name, model in measured.items():
-        rows[name] = _measured(settings, model, heldout, meaning, correct, journal, counts)
+        rows[name] = parts.measured(settings, model, heldout, meaning, correct, journal, counts)
     order = [PLAIN, DIRECT, *(name for name in rows if name not in (PLAIN, DIRECT))]
     return [Line(name, [rows[name]]) for name in order]
 
 
-def _meaning(settings: Settings) -> Meaning:
-    from hansei.judges.reference import normalise
-    from hansei.truth.confidence import by_embedding, by_key
-
-    if settings.embed is None:
-        return by_key(lambda _, text: normalise(text))
-    from hansei.retrieval.encoder import Encoder
-
-    encoder = Encoder(settings.embed, device=settings.device)
-    if not encoder.cosine:
-        raise BadInput(f"{settings.embed}: an encoder for cosines was expected, this one is for dot products")
-    return by_embedding(lambda texts: encoder.encode(texts)[0], settings.threshold)
-
-
-def _correct(settings: Settings, journal: Journal) -> Correct:
-    from hansei.truth.confidence_model import judged_by
-    from hansei.truth.factuality_questions import by_reference
-
-    return by_reference if settings.judge == "reference" else judged_by(_helper(settings, "judge"), journal)
-
-
-def _helper(settings: Settings, role: Literal["judge", "writer"]) -> Model:
-    from hansei.models.load import load
-
-    name, url = getattr(settings, role), getattr(settings, f"{role}_base_url")
-    if name.startswith("openai:"):
-        return load(name, base_url=url)
-    return load(name, base_url=url, device=settings.device)
-
-
-def _drawn(settings: Settings) -> Sampling:
-    from hansei.core.records import Sampling
-
-    return Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
-
-
-def _untaught(
-    settings: Settings,
-    base: Model,
-    heldout: list[Prompt],
-    meaning: Meaning,
-    correct: Correct,
-    journal: Journal,
-    counts: Counter[str],
-) -> dict[str, dict[str, Any]]:
-    """What the model says before it is taught, but for being asked directly."""
-    from hansei.steps.ask import ask
-    from hansei.steps.chains import ask_chains
-    from hansei.truth import confidence as method
-    from hansei.truth import confidence_baselines as baselines
-
-    answers = ask(base, heldout, replace(_drawn(settings), temperature=0.0), journal)
-    counts["answers that did not come"] += sum(a.error is not None for a in answers)
-    there = [(p, a.text) for p, a in zip(heldout, answers, strict=True) if a.error is None]
-    right = dict(zip([p.id for p, _ in there], correct(there), strict=True))
-    found = method.cases(heldout, ask_chains(base, heldout, _drawn(settings), settings.chains, journal), meaning)
-    values = {
-        "plain": {p.id: (None, right.get(p.id)) for p in heldout},
-        "self-consistency": baselines.self_consistency(found, correct),
-        "token probability, product": baselines.token_probability(base, heldout, answers, correct, mean=False),
-        "token probability, mean": baselines.token_probability(base, heldout, answers, correct, mean=True),
-    }
-    return {name: {"values": found, "faithful": {}} for name, found in values.items()}
-
-
-def _teach(
-    settings: Settings,
-    base: Model,
-    train: list[Prompt],
-    meaning: Meaning,
-    correct: Correct,
-    out: Path,
-    journal: Journal,
-    counts: Counter[str],
-) -> dict[str, Path]:
-    """The students of both stages. A finished one is found again; a killed training starts again."""
-    from hansei.steps.chains import ask_chains
-    from hansei.training.reinforcement import train_rloo
-    from hansei.training.settings import RolloutSettings
-    from hansei.training.sft import train_sft
-    from hansei.truth import confidence as method
-    from hansei.truth.confidence_model import FORM
-
-    found = method.cases(train, ask_chains(base, train, _drawn(settings), settings.chains, journal), meaning)
-    teaching = method.Teaching(settings.smallest, settings.drawn)
-    lessons = method.lessons(found, _reflect(settings, base, journal), FORM, teaching, counts)
-    counts["lessons"] = len(lessons)
-    sft = _training(settings, settings.sft_steps, settings.sft_rate)
-    key = ("stage 1", base.fingerprint, lessons, sft)
-    folders = {"stage 1": _once(journal, key, out / "stage-1", lambda to: train_sft(settings.model, lessons, sft, to))}
-    if settings.rl_steps:
-        worth = method.confidence_reward(train, correct, FORM, counts)
-        rl = _training(settings, settings.rl_steps, settings.rl_rate)
-        rollout = RolloutSettings(
-            beta=0.0,
-            max_completion=settings.max_new_tokens,
-            temperature=settings.temperature,
-            learn_after=method.MARK,
-        )
-        chats = [FORM.ask(p.messages) for p in train]
-        start = str(folders["stage 1"])
-        key = ("stage 2", key, settings.judge, train, rl, rollout)  # type: ignore[assignment]
-        folders["stage 2"] = _once(
-            journal, key, out / "stage-2", lambda to: train_rloo(start, chats, worth, rl, to, rollout=rollout)
-        )
-    return folders
-
-
-def _once(journal: Journal, key: object, out: Path, train: Callable[[Path], Path]) -> Path:
-    """The student in `out`: the one that the journal knows, if it stands there unchanged, else a new one."""
-    from hansei.core.keys import content_key
-    from hansei.models.weights import find, fingerprint
-
-    name = content_key("confidence student", key)
-    done = journal.done(name)
-    if done is not None and out.is_dir() and fingerprint(find(str(out))) == done[0]:
-        return out
-    shutil.rmtree(out, ignore_errors=True)  # of other settings, or changed since
-    train(out)
-    if done is None:
-        journal.commit(name, "student", [fingerprint(find(str(out)))])
-    return out
-
-
-def _reflect(settings: Settings, base: Model, journal: Journal) -> Reflect:
-    from hansei.truth.confidence_model import by_model
-
-    return by_model(base if settings.writer is None else _helper(settings, "writer"), journal)
-
-
-def _training(settings: Settings, steps: int, rate: float) -> TrainSettings:
-    from hansei.training.settings import TrainSettings
-
-    return TrainSettings(
-        steps=steps,
-        learning_rate=rate,
-        batch=settings.batch,
-        max_length=settings.max_length,
-        too_long="drop",
-        adapter=settings.adapter,
-        seed=settings.seed,
-        device="cpu" if settings.device == "cpu" else "auto",
-    )
-
-
-def _measured(
-    settings: Settings,
-    model: Model,
-    heldout: Sequence[Prompt],
-    meaning: Meaning,
-    correct: Correct,
-    journal: Journal,
-    counts: Counter[str],
-) -> dict[str, Any]:
-    """What a model states on the held-out questions, greedily, and how faithful its reflections are."""
-    from hansei.steps.ask import ask
-    from hansei.truth.confidence_baselines import stated
-    from hansei.truth.confidence_model import FORM
-
-    greedy = replace(_drawn(settings), temperature=0.0)
-    answers = ask(model, heldout, greedy, journal, method=FORM.method)
-    counts["answers that did not come"] += sum(a.error is not None for a in answers)
-    chosen = heldout[: settings.faithful]
-    return {
-        "values": stated(heldout, answers, FORM, correct),
-        "faithful": _faithful(settings, model, chosen, meaning, journal) if chosen else {},
-    }
-
-
-def _faithful(
-    settings: Settings, model: Model, chosen: Sequence[Prompt], meaning: Meaning, journal: Journal
-) -> dict[str, float | None]:
-    """Each question is answered 50 times; the reflections' summary is held against the answers' clusters."""
-    from hansei.steps.chains import ask_chains
-    from hansei.truth.confidence import Case, clustered
-    from hansei.truth.confidence_model import FORM, faithfulness_by
-
-    pairs: list[tuple[Case, list[str]]] = []
-    for prompt, attempts in zip(
-        chosen, ask_chains(model, chosen, _drawn(settings), AGAIN, journal, method=FORM.method), strict=True
-    ):
-        read = [FORM.read(a.text) for a in attempts if a.error is None]
-        groups = clustered(prompt, [r.answer for r in read], meaning)
-        pairs.append((Case(prompt, tuple(groups)), [r.reflection for r in read if r.reflection]))
-    writer = model if settings.writer is None else _helper(settings, "writer")
-    rated = faithfulness_by(writer, _helper(settings, "judge"), journal)(pairs)
-    return {case.prompt.id: value for (case, _), value in zip(pairs, rated, strict=True)}
-
-
-AGAIN = 50
-"""Answers to a question whose reflections are rated (the paper's)."""
-
-
 def _estimate(settings: Settings, train: Sequence[Prompt], heldout: Sequence[Prompt]) -> str:
+    from hansei.truth import confidence_parts as parts
+
     students = 2 if settings.rl_steps else 1
-    again = AGAIN * min(settings.faithful, len(heldout)) * (students + 1)
+    again = parts.AGAIN * min(settings.faithful, len(heldout)) * (students + 1)
     return (
         f"{(len(train) + len(heldout)) * settings.chains} chains, a reflection on each cluster of {len(train)} "
         f"questions, {settings.rl_steps * settings.batch} answers of stage 2, "
