@@ -28,7 +28,7 @@ LONGEST = 32  # the town's longest answer with a confidence has some 28 tokens
 ANSWER = Sampling(max_new_tokens=LONGEST)
 CHAIN = Sampling(temperature=1.0, max_new_tokens=20)
 """Of the chains: the plain answer alone."""
-AGAIN, AGAIN_OF = 50, 36
+AGAIN, AGAIN_OF = 50, 30
 """Faithfulness: how often a question is asked again, and of about how many questions (50 and 100 in the paper)."""
 ROLLOUT = RolloutSettings(beta=0.0, num_generations=8, max_completion=LONGEST, learn_after=method.MARK)
 """Without a penalty against the start: only the confidence is learnt, and its reward is proper by itself."""

@@ -29,13 +29,13 @@ SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
 SFT_RATES, SFT_STEPS = (5e-5, 1e-4), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
-RL_RATES, RL_STEPS = (3e-5, 1e-4), (10, 30)
-TAUGHT, ASKED = 12, 30
+RL_RATES, RL_STEPS = (3e-5, 1e-4), (10, 20)
+TAUGHT, ASKED = 8, 20
 """People of each fame that are taught about, and (at most) that are measured, six questions each."""
 OURS, PAPERS, BARE = "chains by their shares", "one lesson a cluster", "without reflection"
 DRAWN = 6
 QUICK = ((1e-4, 60), (1e-4, 20))
-SECONDS = {"chains": 45.0, "sft": 0.25, "rl": 1.5, "measured": 12.0, "untaught": 110.0}  # one quiet core, rounded up
+SECONDS = {"chains": 30.0, "sft": 0.25, "rl": 1.5, "measured": 12.0, "untaught": 75.0}  # one quiet core, rounded up
 
 
 @dataclass(frozen=True)
