@@ -149,6 +149,7 @@ PAPERS: tuple[Paper, ...] = (
         "truth",
         "Fewer than ten demonstrations, preferred over the model's own samples, gain 19 points of win rate on average.",
         signals=("imitation", "inductive bias"),
+        run="hansei.truth.demonstrations_experiment:run",
     ),
     Paper(
         8,
