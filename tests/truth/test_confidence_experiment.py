@@ -64,7 +64,7 @@ def test_the_table_tells_what_is_left_of_the_error_of_asking_directly(lines: lis
 
 def test_kinds_of_people_and_of_wordings_stand_apart(lines: list[outcome.Line]) -> None:
     parts = outcome.apart(lines, ITEMS, 10)
-    assert list(parts) == ["popular", "middling", "rare", "tuned wordings", "heldout wordings"]
+    assert list(parts) == ["popular", "middling", "rare", "tuned_wordings", "heldout_wordings"]
     shares = {name: rows[2]["accuracy"] for name, rows in parts.items()}
     assert shares["popular"].value > shares["middling"].value > shares["rare"].value
     assert [shares[name].n for name in parts] == [5 * 24] * 3 + [5 * 36] * 2

@@ -93,7 +93,7 @@ def _faithfulness(line: Line, items: Sequence[Prompt]) -> Figure:
 def apart(found: Sequence[Line], items: Sequence[Prompt], draws: int = DRAWS) -> dict[str, list[Row]]:
     """The same table for the well known, the others and the rare; and for each kind of wording."""
     groups = {fame: [p for p in items if p.tags["fame"] == fame] for fame in FAMES}
-    groups |= {f"{how} wordings": [p for p in items if p.tags["phrasing"] == how] for how in ("tuned", "heldout")}
+    groups |= {f"{how}_wordings": [p for p in items if p.tags["phrasing"] == how] for how in ("tuned", "heldout")}
     return {name: table(found, group, draws) for name, group in groups.items()}
 
 
