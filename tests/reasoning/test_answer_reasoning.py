@@ -13,11 +13,11 @@ from hansei.cli import main
 from tests.cli.test_answer import last_json, served
 
 SOLVED = [
-    {"question": f"Ann has {n} pens and finds {n + 1}. She loses 2. How many?", "answer": answer}
-    for n in range(11, 18)
-    for answer in [
-        f"At first {n} + {n + 1} = <<{n}+{n + 1}={2 * n + 1}>>{2 * n + 1}.\nThen {2 * n + 1} - 2 = {2 * n - 1}.\n#### {2 * n - 1}"
-    ]
+    {
+        "question": f"Ann has {n} pens and finds {m}. She loses 2. How many?",
+        "answer": f"First {n} + {m} = <<{n}+{m}={n + m}>>{n + m}.\nThen {n + m} - 2 = {n + m - 2}.\n#### {n + m - 2}",
+    }
+    for n, m in ((11, 13), (14, 12), (17, 21), (19, 15), (23, 16), (24, 31), (28, 18))
 ]
 ASKED = [{"question": "Leo has 30 nuts and finds 12. He loses 2. How many?", "answer": "He has 40.\n#### 40"}]
 

@@ -44,6 +44,13 @@ def test_solutions_are_true_and_so_are_the_templates_formulas() -> None:
         assert all(1 <= int(n) <= school.LARGEST for n in re.findall(r"\d+", problem.question + problem.worked))
 
 
+def test_there_are_problems_of_every_kind_in_every_split() -> None:
+    rng = random.Random(0)
+    for kind in school.kinds():
+        for split in ("train", "validation", "heldout"):
+            assert school.sample(rng, kind, split).kind == kind  # type: ignore[arg-type]
+
+
 def test_every_number_of_the_solution_stands_in_the_question() -> None:
     for problem in sampled():
         told = Counter(re.findall(r"\d+", problem.question))
@@ -57,7 +64,7 @@ def test_splits_share_no_problem_and_are_the_same_every_time() -> None:
         assert all(school.split_of(problem_of(p).kind, problem_of(p).numbers) == split for p in prompts)
         assert Counter(p.tags["steps"] for p in prompts) == {"1": 50, "2": 50, "3": 50, "4": 50}
         assert len({p.messages for p in prompts}) == 200
-    assert len(set(entities)) > 0.9 * len(entities)  # the same numbers may be told in other words
+    assert len(set(entities)) > 0.8 * len(entities)  # the same numbers may be told in other words
     assert splits["heldout"] == school.prompts("heldout", 200)
     assert all(p.tags["phrasing"] == "train" for p in splits["train"] + splits["validation"])
     assert sum(p.tags["phrasing"] == "heldout" for p in splits["heldout"]) > 80
@@ -115,6 +122,12 @@ def test_a_mistake_is_one(mistake: str) -> None:
         assert wrong != problem.worked and answer != str(problem.answer)
 
 
+def test_a_mistake_is_found_even_where_every_sign_comes_to_the_same() -> None:
+    two = school.Problem(("times",), (2, 2), "", "Each 2 times: 2 x 2 = 4.", 4, (0,))
+    for mistake in MISTAKES:
+        assert mistaken(random.Random(0), two, mistake)[1] != "4"
+
+
 def test_a_slip_is_carried_on() -> None:
     rng = random.Random(2)
     for problem in sampled(60):
@@ -153,7 +166,7 @@ def test_the_town_judge_knows_the_schools_prompts() -> None:
 
 def test_the_checks_are_passed_by_who_knows_all_and_failed_by_who_says_nothing() -> None:
     for name, questions, right, needed in tasks():
-        assert len(questions) >= 40
+        assert len(questions) >= 20
         if needed is not None:
             assert not any(right(truth, "") for _, truth in questions), name
     solved = next(tasks())

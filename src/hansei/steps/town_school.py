@@ -13,7 +13,7 @@ from hansei.town.school_grading import answer_of
 from hansei.town.school_text import fill_request, step_request, wrong_step
 
 Question = tuple[Chat, Mapping[str, Any]]
-PROBLEMS = 240
+PROBLEMS = 160
 
 
 def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], str], bool], float | None]]:

@@ -47,10 +47,10 @@ DISTRICTS: dict[str, District] = {
     "school": District(
         school_text.documents,
         _HERE / "school_base",
-        steps=4000,
+        steps=2400,
         batch=2,
         block=512,
-        learning_rate=3e-3,
+        learning_rate=4e-3,
         shape={"hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 344},
     ),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),

@@ -1,7 +1,7 @@
 """The school: word problems of one to four steps about things that somebody has, with worked solutions.
 
 A problem is a start and one to three events, each of which changes the count by a known rule: its kind is the
-sequence of its events (132 kinds), and its numbers are sampled so that every intermediate count is from 1 to 40.
+sequence of its events (132 kinds), and its numbers are sampled so that every intermediate count is from 1 to 30.
 Numbers that nobody needs are mentioned now and then, and the start may be told last, so that the numbers of a text
 are not the numbers of its solution in their order.
 
@@ -21,8 +21,9 @@ from typing import Any
 
 from hansei.core.records import Prompt, Split, user
 
-LARGEST = 40
+LARGEST = 30
 """Largest number in a problem or its solution: each is a single token of the base."""
+TRIES = 100_000
 LETTERS = "abcdefg"
 NAMES = ("Ann", "Ben", "Eva", "Ida", "Leo", "Max", "Tom", "Una", "Kim", "Sam", "Pia", "Jon")
 THINGS = ("pens", "nuts", "figs", "eggs", "cups", "hats", "keys", "coins", "shells", "stones", "books", "cards")
@@ -31,7 +32,7 @@ LATE = "At the start {who} had {a} {things}."
 """The start, where it is told last."""
 IDLE = ("{who} is {n} years old.", "It is day {n} of the year.", "{other} lives in house {n}.")
 """Sentences with a number that nobody needs."""
-ASK = ("How many {things} does {who} have now?", "How many {things} are with {who} in the end?")
+ASK = ("How many {things} now?", "How many has {who} now?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +205,13 @@ def split_of(kind: Kind, numbers: Sequence[int]) -> Split:
 
 
 def sample(rng: random.Random, kind: Kind, split: Split, *, told: int | None = None) -> Problem:
-    """A problem of that kind and split; `told` chooses one wording for all events, or chance does."""
-    while True:
+    """A problem of that kind and split; `told` chooses one wording for all events, or chance does.
+
+    Raises ValueError where there is no such problem, as far as TRIES can tell.
+    """
+    for _ in range(TRIES):
         try:
-            start = rng.randint(2, LARGEST * 2 // 3)
+            start = rng.randint(2, LARGEST - 2)
             events, count = [], start
             for name in kind:
                 numbers = EVENTS[name].numbers(rng, count)
@@ -218,6 +222,7 @@ def sample(rng: random.Random, kind: Kind, split: Split, *, told: int | None = N
         numbers = (start, *itertools.chain(*events))
         if count <= LARGEST and split_of(kind, numbers) == split:
             return _told(rng, kind, events, start, told)
+    raise ValueError(f"no problem of the kind {kind} and the split {split} was found")
 
 
 def _told(rng: random.Random, kind: Kind, events: Sequence[tuple[int, ...]], start: int, told: int | None) -> Problem:

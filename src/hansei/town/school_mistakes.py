@@ -41,17 +41,18 @@ def mistaken(rng: random.Random, problem: Problem, mistake: str) -> tuple[str, s
 def slip(rng: random.Random, worked: str) -> str:
     """One equation with the wrong sign; what follows is reckoned on from its wrong result.
 
-    Every equation is true in itself and stays from 1 to LARGEST; where no sign allows that, one result is off by a few.
+    Every equation is true in itself and stays from 1 to LARGEST, and the last result is another one than before; where
+    no sign allows that (2 x 2, 2 + 2), the last result is off by a few.
     """
     steps: list[dict[str, str]] = [match.groupdict() for match in _STEP.finditer(worked)]
     ways = [(place, sign) for place, step in enumerate(steps) for sign in "+-x" if sign != step["sign"]]
     for place, sign in rng.sample(ways, len(ways)):
         said = _carried(steps, place, sign)
-        if said is not None:
+        if said is not None and _NUMBER.findall(said)[-1] != steps[-1]["result"]:
             return said
-    wrong = rng.randrange(len(steps))
-    off = [int(steps[wrong]["result"]) + d for d in (-3, -2, -1, 1, 2, 3)]
-    return _said(steps, wrong, str(rng.choice([n for n in off if 1 <= n <= LARGEST])))
+    off = [int(steps[-1]["result"]) + d for d in (-3, -2, -1, 1, 2, 3)]
+    wrong = str(rng.choice([n for n in off if 1 <= n <= LARGEST]))
+    return f"{worked.rstrip('.').rpartition(' ')[0]} {wrong}."
 
 
 def _carried(steps: Sequence[Mapping[str, str]], wrong: int, sign: str) -> str | None:
@@ -67,15 +68,6 @@ def _carried(steps: Sequence[Mapping[str, str]], wrong: int, sign: str) -> str |
             instead[step["result"]] = str(result)
         said.append(f"{step['words'].strip()}: {left} {mark} {right} = {result}.")
     return " ".join(said)
-
-
-def _said(steps: Sequence[Mapping[str, str]], wrong: int, result: str) -> str:
-    """The steps up to one with a wrong result, and those after it as they were."""
-    shown = [result if place == wrong else step["result"] for place, step in enumerate(steps)]
-    return " ".join(
-        f"{step['words'].strip()}: {step['left']} {step['sign']} {step['right']} = {outcome}."
-        for step, outcome in zip(steps, shown, strict=True)
-    )
 
 
 def _reckon(left: int, sign: str, right: int) -> int | None:
