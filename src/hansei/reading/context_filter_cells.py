@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hansei.core.inputs import assign_splits
 from hansei.core.journal import Journal
@@ -52,6 +52,10 @@ class Data:
     """A file of the user's; None for the library's own."""
     counts: tuple[int, int, int]
     """Of the library's questions, how many of each task for training, validation and proof."""
+    content: str | None = None
+    """What the file holds, so that another content is another cell."""
+    device: Literal["auto", "cpu"] = "cpu"
+    """Where models run."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def run_silver(task: tuple[Data, Keep]) -> list[list[Any]]:
     data, keep = task
     splits: tuple[Split, ...] = ("train", "validation", "heldout")
     prompts = [prompt for split in splits for prompt in questions(data, split)]
-    model = load(data.model, device="cpu") if keep.measure == "cxmi" else None
+    model = load(data.model, device=data.device) if keep.measure == "cxmi" else None
     marked = with_silver(prompts, keep, wording_for(data.model), model)
     return [[_name(p), p.truth["silver"], p.truth["silver_passages"]] for p in marked]  # type: ignore[index]
 
@@ -146,7 +150,7 @@ class _Work:
 
     def full(self) -> dict[str, Any]:
         """All passages: the untaught model, and one that is taught to answer from them."""
-        untaught = load(self.cell.data.model, device="cpu")
+        untaught = self.loaded(self.cell.data.model)
         before = self.asked(untaught, "full", "heldout") if self.cell.seed == 0 else {}
         steps, model = self.answerer("full")
         found = {"full": {"heldout": self.asked(model, "full", "heldout")}, "steps": {"full": steps}}
@@ -188,8 +192,12 @@ class _Work:
 
     def best(self, lessons: Sequence[Lesson], name: str, score: Callable[[Model], float]) -> tuple[int, Model]:
         """The student with the highest score, of equals the one with the fewest steps; and those steps."""
-        tried = [(steps, load(str(path), device="cpu")) for steps, path in self.taught(lessons, name).items()]
+        tried = [(steps, self.loaded(str(path))) for steps, path in self.taught(lessons, name).items()]
         return max(tried, key=lambda pair: (score(pair[1]), -pair[0]))
+
+    def loaded(self, name: str) -> Model:
+        """A model where the cell's models run."""
+        return load(name, device=self.cell.data.device)
 
     def copied(self, model: Model, split: Split) -> dict[str, float]:
         """For each question whether the filter writes what the measure keeps, white space and signs apart."""
@@ -214,6 +222,7 @@ class _Work:
             seed=self.cell.seed,
             max_length=4096,
             too_long="drop",
+            device=self.cell.data.device,
         )
         earlier = [steps for steps in teaching.steps if steps < settings.steps]
         out = train_sft(path_of(self.cell.data.model), lessons, settings, self.place / name, keep_steps=earlier)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
@@ -58,6 +58,8 @@ class Settings:
     """Questions of each of the library's three kinds that teach."""
     proof: int = 150
     """Held-out questions of each kind."""
+    device: Literal["auto", "cpu"] = "cpu"
+    """auto: the first CUDA GPU where there is one; with --workers 1, where one model fits."""
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
@@ -70,6 +72,8 @@ class Settings:
         for name in ("seeds", "batch", "longest", "train", "proof", "workers"):
             if getattr(self, name) < 1:
                 raise BadInput(f"papers run context-filter: {name}: expected at least 1, found {getattr(self, name)}")
+        if self.model.startswith("openai:"):
+            raise BadInput("papers run context-filter: teaches its models, and a served one can't be taught from here")
         if not self.steps or min(self.steps) < 1 or not self.measures:
             raise BadInput("papers run context-filter: steps and measures: one of each at least was expected")
         if self.model == LIBRARY and self.questions is None:
@@ -146,8 +150,10 @@ def estimate(settings: Settings) -> str:
 def data_of(settings: Settings) -> Data:
     """Which questions the settings mean."""
     from hansei.reading.context_filter_cells import Data
+    from hansei.steps.run import file_hash
 
-    return Data(settings.model, settings.questions, (settings.train, max(20, settings.proof // 3), settings.proof))
+    counts = (settings.train, max(20, settings.proof // 3), settings.proof)
+    return Data(settings.model, settings.questions, counts, file_hash(settings.questions), settings.device)
 
 
 def cells_of(settings: Settings, data: Data, kept: dict[Measure, Any]) -> list[Cell]:
