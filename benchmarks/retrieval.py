@@ -1,8 +1,9 @@
 """Finding the gold passage: hansei's lexical and dense search against SQLite's FTS5; and the cost of 100,000 passages.
 
 Quality: recall@1 and recall@5 of the gold passage among all passages of a set, for the questions of XQuAD (English;
-Thai, which has no spaces, for the lexical searches) and of lost-in-the-middle (Natural Questions). A passage that stands in a set
-twice is there once. Dense search needs a sentence-transformers folder; without --encoder it is left out.
+Thai, which has no spaces, for the lexical searches) and of lost-in-the-middle (Natural Questions). A passage that
+stands in a set twice is there once. Dense search needs a sentence-transformers folder; without --encoder it is left
+out.
 
 Cost: 100,000 invented passages of 100 words by Zipf's law in a JSONL file, read and indexed; 1,000 more added; opened
 again; and queries of 8 words. Each search is a process of its own with one thread, so that its memory can be told
