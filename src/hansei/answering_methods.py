@@ -26,6 +26,11 @@ METHODS: tuple[Answering, ...] = (
         "hansei.steps.answering_plain:make",
     ),
     Answering(
+        "reading-notes",
+        "A note on each passage that says what it is good for, then the answer, in one call (Chain-of-Note).",
+        "hansei.reading.reading_notes:make",
+    ),
+    Answering(
         "context-filter",
         "A filter model copies from the passages what helps, and the model answers from that alone (FILCO).",
         "hansei.reading.context_filter_answer:make",

@@ -1,0 +1,194 @@
+"""One model of the reading-notes experiment: its lessons, its tuning, its answers.
+
+A cell is a pure function of its description, so cells run in any order, in several processes, and are stored whole.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from hansei.core.journal import Journal
+from hansei.core.records import Attempt, Lesson, Prompt, Split
+from hansei.judges.reference import normalise, references
+from hansei.models.load import load, town_path
+from hansei.reading.reading_lessons import EQUAL, HYBRID, TAIL, from_truth, lessons
+from hansei.reading.reading_notes import UNKNOWN, Settings, make
+from hansei.steps.answering import answer
+from hansei.town.districts import district_of
+from hansei.town.library_prompts import Case, Noise, prompts
+from hansei.training.settings import TrainSettings
+from hansei.training.sft import train_sft
+
+LONGEST = 128
+"""Tokens of notes on five passages and an answer: 90 at most."""
+SEARCH_SEED = 1000
+"""Apart from the seeds that are reported."""
+RATIOS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+NOISY, UNKNOWABLE, GOLD, GOLD_KNOWN = "noise only, known", "nothing tells", "one tells, guest", "one tells, known"
+KINDS: dict[str, tuple[str, float]] = {
+    NOISY: ("known", 1.0),
+    UNKNOWABLE: ("guest", 1.0),
+    GOLD: ("guest", 0.8),
+    GOLD_KNOWN: ("known", 0.8),
+}
+"""The kinds of question that teach and prove: whom they are about, and the share of noise."""
+
+Values = dict[str, dict[str, float | None]]
+"""Question id to `right`, `unknown` (the answer is "unknown"), `tokens` written, and with notes `kinds` (share of the
+passages whose kind is noted rightly); None where no answer came."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How a model is tuned."""
+
+    model: str
+    """What is tuned."""
+    row: str
+    """plain, notes, equal or hybrid."""
+    steps: tuple[int, ...]
+    """After how many steps students are kept."""
+    learning_rate: float
+    """Of AdamW."""
+    batch: int
+    """Lessons a step."""
+    train: int
+    """Questions of each kind that teach."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A tuned model, and how much it is asked."""
+
+    teaching: Teaching
+    """Of one step count."""
+    seed: int
+    """Of the order of lessons, and of which lessons have no notes in hybrid training."""
+    proof: int
+    """Held-out questions of each kind."""
+    curve: int
+    """Held-out questions of each point of the curves."""
+
+
+def questions(split: Split, count: int) -> dict[str, list[Prompt]]:
+    """Questions of each kind; half of the noise is retrieved, half random, but on heldout all is retrieved."""
+    made: dict[str, list[Prompt]] = {}
+    for kind, (about, noise) in KINDS.items():
+        near = count if split == "heldout" else count - count // 2
+        cases = [(Case(split, "lookup", about, noise, "near"), near)]  # type: ignore[arg-type]
+        cases += [(Case(split, "lookup", about, noise, "random"), count - near)]  # type: ignore[arg-type]
+        made[kind] = [prompt for case, some in cases for prompt in prompts(case, some)]
+    return made
+
+
+def curve_questions(count: int) -> dict[tuple[Noise, float], list[Prompt]]:
+    """Held-out questions about the known, by kind and share of noise."""
+    kinds: tuple[Noise, ...] = get_args(Noise)
+    return {
+        (kind, ratio): prompts(Case("heldout", "lookup", "known", ratio, kind), count)
+        for kind in kinds
+        for ratio in RATIOS
+        if count
+    }
+
+
+def taught_lessons(teaching: Teaching, seed: int) -> list[Lesson]:
+    """The row's lessons: the same questions and answers for every row, with notes or without."""
+    asked = [prompt for group in questions("train", teaching.train).values() for prompt in group]
+    without = {"plain": 1.0, "hybrid": HYBRID}.get(teaching.row, 0.0)
+    return lessons(asked, from_truth(asked), without=without, seed=seed)
+
+
+def students(teaching: Teaching, seed: int, folder: Path) -> dict[int, str]:
+    """Tunes, and keeps the student after each number of steps."""
+    home = district_of(teaching.model)
+    path = teaching.model if home is None else town_path(home)
+    settings = TrainSettings(
+        steps=max(teaching.steps),
+        batch=teaching.batch,
+        learning_rate=teaching.learning_rate,
+        warmup=10,
+        packing=True,
+        seed=seed,
+        device="cpu",
+    )
+    tail = {"plain": None, "equal": EQUAL}.get(teaching.row, TAIL)
+    out = train_sft(
+        path, taught_lessons(teaching, seed), settings, folder / "student", keep_steps=teaching.steps, tail=tail
+    )
+    return {steps: str(out / f"step-{steps}") for steps in teaching.steps}
+
+
+def run_search(teaching: Teaching) -> list[dict[str, Any]]:
+    """For each step count the share of right answers on validation questions, "unknown" among them."""
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
+        kept = students(teaching, SEARCH_SEED, Path(folder))
+        asked = [prompt for group in questions("validation", 20).values() for prompt in group]
+        found = []
+        for steps, path in kept.items():
+            values = measured(path, asked, teaching.row != "plain", journal)
+            right = [v["right"] for v in values.values() if v["right"] is not None]
+            found.append({"steps": steps, "right": sum(right) / max(1, len(right)), "n": len(right)})
+        return found
+
+
+def run_cell(cell: Cell) -> dict[str, Any]:
+    """Tunes and asks: {way: {kind: values}} and {way: {"near 0.2": values}}; a hybrid student is asked both ways."""
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
+        (path,) = students(cell.teaching, cell.seed, Path(folder)).values()
+        ways = {"plain": (False,), "hybrid": (True, False)}.get(cell.teaching.row, (True,))
+        return {_way(notes): _asked(path, cell.proof, cell.curve, notes, journal) for notes in ways}
+
+
+def run_untaught(task: tuple[str, int, int]) -> dict[str, Any]:
+    """The base itself, asked both ways."""
+    model, proof, curve = task
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
+        return {_way(notes): _asked(model, proof, curve, notes, journal) for notes in (False, True)}
+
+
+def _way(notes: bool) -> str:
+    return "notes" if notes else "plain"
+
+
+def _asked(path: str, proof: int, curve: int, notes: bool, journal: Journal) -> dict[str, Any]:
+    kinds = {kind: measured(path, group, notes, journal) for kind, group in questions("heldout", proof).items()}
+    points = {
+        f"{kind} {ratio}": measured(path, group, notes, journal)
+        for (kind, ratio), group in curve_questions(curve).items()
+    }
+    return {"kinds": kinds, "curve": points}
+
+
+def measured(path: str, asked: Sequence[Prompt], notes: bool, journal: Journal) -> Values:
+    """What each answer is worth."""
+    settings = Settings(
+        model="town:library", questions="the library's", out="", notes=notes, max_new_tokens=LONGEST, device="cpu"
+    )
+    attempts = answer(load(path, device="cpu"), asked, make(settings), journal)
+    return {p.id: _value(p, a, notes) for p, a in zip(asked, attempts, strict=True)}
+
+
+def _value(prompt: Prompt, attempt: Attempt, notes: bool) -> dict[str, float | None]:
+    if attempt.error is not None:
+        return {"right": None, "unknown": None, "tokens": None} | ({"kinds": None} if notes else {})
+    said = normalise(attempt.text)
+    value: dict[str, float | None] = {
+        "right": float(said in references(prompt)),
+        "unknown": float(said == UNKNOWN),
+        "tokens": float(attempt.completion_tokens),
+    }
+    return value | ({"kinds": _kinds_right(prompt, attempt)} if notes else {})
+
+
+def _kinds_right(prompt: Prompt, attempt: Attempt) -> float:
+    import json
+
+    truth: Mapping[str, Any] = prompt.truth or {}
+    noted = {n["passage"]: n["kind"] for n in json.loads(next(e.text for e in attempt.trace if e.label == "notes"))}
+    rows = list(zip(truth["passages"], truth["kinds"], strict=True))
+    return sum(noted.get(p["id"]) == kind for p, kind in rows) / len(rows)
