@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hansei.inside.sparse_town import RecoveryTask
 
 Found = Mapping[str, Any]
+SPARSE = 8
+"""Least number of latents for each active one in the joint fit: with fewer a code is hardly sparse."""
 NUMBERS = frozenset({"loss", "loss_added", "loss_added_without", "kl", "probe_loss", "no_probe"})
 
 
@@ -93,24 +95,33 @@ class Laws:
 
 
 def law(grid: Sequence[Found]) -> Laws:
-    """L(n, k) fitted without the largest n, which it then predicts; L(n) at each k and L(C) over all of them."""
+    """L(n, k) fitted without the largest n, which it then predicts; L(n) at each k and L(C) over all of them.
+
+    The joint fit leaves out codes that are hardly sparse (`SPARSE`); the one with them stands beside it.
+    """
     n, k, loss = (np.array([float(g[key]) for g in grid]) for key in ("latents", "k", "loss"))
-    kept = n < n.max()
+    smaller = n < n.max()
+    kept = smaller & (n >= SPARSE * k)
     fitted = fit_joint(n[kept], k[kept], loss[kept])
-    predicted = joint(fitted.values, n, k)
+    dense = fit_joint(n[smaller], k[smaller], loss[smaller])
+    predicted, predicted_dense = joint(fitted.values, n, k), joint(dense.values, n, k)
     rows = [
         {"row": f"n = {g['latents']}, k = {g['k']}", "normalised_mse": g["loss"], "dead_rate": g["dead"]} for g in grid
     ]
     for row, p, used in zip(rows, predicted, kept, strict=True):
         row |= {"law": float(p), "off_by": f"{100 * (p / row['normalised_mse'] - 1):+.1f}%", "in_fit": bool(used)}
-    fits: dict[str, Any] = {"L(n,k)": _parameters(fitted)}
+    fits: dict[str, Any] = {"L(n,k)": _parameters(fitted), "L(n,k), all sizes": _parameters(dense)}
     ahead = []
     for value in sorted(set(k)):
-        mine = kept & (k == value)
+        mine = smaller & (k == value)
         alone = fit_power(n[mine], loss[mine])
         fits[f"L(n), k={value:.0f}"] = _parameters(alone)
         largest = (n == n.max()) & (k == value)
-        for name, guess in (("L(n,k)", predicted[largest][0]), ("L(n)", power(alone.values, n[largest])[0])):
+        for name, guess in (
+            ("L(n,k)", predicted[largest][0]),
+            ("L(n,k), all sizes", predicted_dense[largest][0]),
+            ("L(n)", power(alone.values, n[largest])[0]),
+        ):
             ahead.append(
                 {
                     "row": f"{name}, n = {n.max():.0f}, k = {value:.0f}",
