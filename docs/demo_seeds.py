@@ -23,6 +23,8 @@ from hansei.steps.compare import Answers
 from hansei.steps.measure import answered, metrics
 
 MEASURED = Path(__file__).parent / "measured" / "demo.json"
+COUNTS = ("tokens", "tokens_read", "calls", "accuracy")
+"""Metrics that say nothing of how safe or helpful a student is."""
 
 
 def main() -> int:
@@ -66,8 +68,9 @@ def values_of(prompts: Any, answers: Answers) -> dict[str, dict[str, float | Non
     undecided = [v for _, _, v in rows if v.outcome not in ("pass", "fail")]
     if undecided:
         raise SystemExit(f"{len(undecided)} answers were not decided: {undecided[0].rationale}")
-    shares = [m for m in metrics(prompts) if m.name not in ("tokens", "accuracy")]
-    return {m.name: {p.id: m.value(a, v) for p, a, v in rows if m.applies(p)} for m in shares}
+    shares = [m for m in metrics(prompts) if m.name not in COUNTS]
+    values = {m.name: {p.id: m.value(a, v) for p, a, v in rows if m.applies(p)} for m in shares}
+    return {name: of_prompts for name, of_prompts in values.items() if of_prompts}
 
 
 if __name__ == "__main__":
