@@ -5,6 +5,7 @@ A cell is a pure function of its description, so cells run in any order, in seve
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -175,7 +176,7 @@ def measured(path: str, asked: Sequence[Prompt], notes: bool, journal: Journal) 
 
 def _value(prompt: Prompt, attempt: Attempt, notes: bool) -> dict[str, float | None]:
     if attempt.error is not None:
-        return {"right": None, "unknown": None, "tokens": None} | ({"kinds": None} if notes else {})
+        return dict.fromkeys(("right", "unknown", "tokens", *(["kinds"] if notes else [])))
     said = normalise(attempt.text)
     value: dict[str, float | None] = {
         "right": float(said in references(prompt)),
@@ -186,9 +187,8 @@ def _value(prompt: Prompt, attempt: Attempt, notes: bool) -> dict[str, float | N
 
 
 def _kinds_right(prompt: Prompt, attempt: Attempt) -> float:
-    import json
-
     truth: Mapping[str, Any] = prompt.truth or {}
     noted = {n["passage"]: n["kind"] for n in json.loads(next(e.text for e in attempt.trace if e.label == "notes"))}
     rows = list(zip(truth["passages"], truth["kinds"], strict=True))
-    return sum(noted.get(p["id"]) == kind for p, kind in rows) / len(rows)
+    right: int = sum(noted.get(p["id"]) == kind for p, kind in rows)
+    return right / len(rows)

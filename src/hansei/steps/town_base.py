@@ -15,7 +15,7 @@ from hansei.core.progress import counting
 from hansei.core.records import Chat, Figure, Message, Sampling, Split, user
 from hansei.core.statistics import wilson
 from hansei.models.protocol import Model
-from hansei.steps import town_letters, town_registry, town_school, town_taxonomy
+from hansei.steps import town_letters, town_library, town_registry, town_school, town_taxonomy
 from hansei.steps.measure import as_mapping
 from hansei.town import grading, phrasing, words, workshop
 from hansei.town.districts import district, district_of
@@ -133,11 +133,16 @@ def train(settings: Settings) -> Report:
     check_writable(out.parent)
     home = district(settings.district)
     plan = PretrainSettings(
-        settings.steps or home.steps, home.batch, home.block, learning_rate=home.learning_rate, seed=settings.seed
+        settings.steps or home.steps,
+        home.batch,
+        home.block,
+        learning_rate=home.learning_rate,
+        seed=settings.seed,
+        answers=home.answers,
     )
     started = time.monotonic()
     with counting("train base", plan.steps) as advance:
-        train_base(out, plan, lambda _step, _loss: advance(1), home.documents, shape=home.shape)
+        train_base(out, plan, lambda _step, _loss: advance(1), home.documents, shape=home.shape, copying=home.copying)
     return _report(load(str(out), device="cpu"), settings.district, started)
 
 
@@ -239,6 +244,7 @@ TASKS: dict[str, Callable[[], Iterator[Task]]] = {
     "workshop": _workshop,
     "registry": town_registry.tasks,
     "letters": town_letters.tasks,
+    "library": town_library.tasks,
     "school": town_school.tasks,
     "taxonomy": town_taxonomy.tasks,
 }

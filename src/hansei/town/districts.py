@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hansei.core.errors import BadInput
-from hansei.town import letters_text, registry_text, school_text, schooling, taxonomy_text
+from hansei.town import letters_text, library_text, registry_text, school_text, schooling, taxonomy_text
 
 HOME = "town"
 """The model's name; `town` alone is the workshop's base, `town:NAME` that of another district."""
@@ -35,6 +35,10 @@ class District:
     """Tokens a block: no document is read beyond that."""
     learning_rate: float = 2e-3
     """Peak of the schedule."""
+    answers: float = 1.0
+    """How much a token of an assistant's turn weighs in the loss; others weigh 1."""
+    copying: bool = False
+    """Whether heads that copy are set by hand before the training (`training/copying.py`)."""
     shape: Mapping[str, int] = field(default_factory=dict)
     """What of the model's shape differs from that of the other bases."""
 
@@ -52,6 +56,16 @@ DISTRICTS: dict[str, District] = {
         block=512,
         learning_rate=4e-3,
         shape={"hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 344},
+    ),
+    "library": District(
+        library_text.documents,
+        _HERE / "library_base",
+        steps=3600,
+        batch=2,
+        block=256,
+        learning_rate=1e-3,
+        answers=6.0,
+        copying=True,
     ),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }

@@ -20,9 +20,9 @@ from hansei.town.library_scene import Passage, Question
 from hansei.town.schooling import Document, Turns
 from hansei.town.words import UNKNOWABLE
 
-EASY = 12_000
+EASY = 3_000
 """Documents at the start that have one or two short passages: looking up is learnt there, many passages later."""
-REPEATED = 0.35
+REPEATED = 0.1
 """Share of the easy documents that say passages again word by word: every token of those teaches copying."""
 KNOWN = 0.15
 """How often a passage is about somebody known."""
@@ -164,6 +164,6 @@ def by_way_of(rng: random.Random, easy: bool) -> Document:
 Make = Callable[[random.Random, bool], Document]
 _MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
     (life, by_heart, again, open_book, by_way_of, not_there, unknowable),
-    (0.06, 0.16, 0.04, 0.58, 0.12, 0.02, 0.02),
+    (0.07, 0.2, 0.02, 0.55, 0.12, 0.02, 0.02),
 )
 """What the text is made of, and its share of the documents."""

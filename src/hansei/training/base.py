@@ -51,15 +51,19 @@ def train_base(
     documents: Callable[[int], Iterator[Document]] = schooling.documents,
     *,
     shape: Mapping[str, int] | None = None,
+    copying: bool = False,
 ) -> None:
     """Trains tokenizer and base on a district's `documents` and saves both to `out`, whole or not at all.
 
-    The weights are rounded to bf16 (a few MB). `shape` is what differs from SHAPE.
+    The weights are rounded to bf16 (a few MB). `shape` is what differs from SHAPE. `copying`:
+    heads that copy are set by hand before the training.
 
     `report` is called with the number and the loss of every step. Raises BadInput where `out` holds something.
     """
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+    from hansei.training.copying import ROPE_BASE, set_copying_heads
 
     torch.manual_seed(settings.seed)
     tokenizer = train_tokenizer((_plain(d) for d in islice(documents(settings.seed + 1), TOKENIZER_DOCUMENTS)), LONGEST)
@@ -68,9 +72,13 @@ def train_base(
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE | dict(shape or {}), **special))
+    rope = {"rope_parameters": {"rope_type": "default", "rope_theta": ROPE_BASE}} if copying else {}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE | dict(shape or {}), **rope, **special))
     model.generation_config = GenerationConfig(**special)
-    pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, report)
+    if copying:
+        set_copying_heads(model, settings.seed)
+    turn = (tokenizer.convert_tokens_to_ids("<|assistant|>"), tokenizer.eos_token_id)
+    pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, report, turn)
     with folder_atomic(out) as folder:
         model.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -36,6 +36,8 @@ class PretrainSettings:
     """On matrices only."""
     seed: int = 0
     """Seed of weights and text."""
+    answers: float = 1.0
+    """How much a token of an assistant's turn weighs in the loss; others weigh 1."""
     bf16: bool = True
     """Whether products are made in bf16 where that is worth it; in float32 results do not depend on the processor."""
 
@@ -81,8 +83,11 @@ def pretrain(
     settings: PretrainSettings,
     pad: int,
     report: Callable[[int, float], None],
+    turn: tuple[int, int] | None = None,
 ) -> None:
     """Trains `model` (a Hugging Face causal model) in place; calls `report(step, loss)` after each step.
+
+    `turn`: the tokens that begin and end an assistant's turn, for settings in which its tokens weigh more.
 
     Documents attend to nothing outside themselves: position ids restart and the mask is block diagonal.
     """
@@ -104,7 +109,7 @@ def pretrain(
             group["lr"] = learning_rate(step, settings)
         ids_BT, numbers_BT = _batch(blocks, settings.batch)
         with autocast(model.device) if settings.bf16 else nullcontext():
-            loss = _loss(model, ids_BT, numbers_BT)
+            loss = _loss(model, ids_BT, numbers_BT, weights(ids_BT, turn, settings.answers))
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -120,8 +125,23 @@ def _batch(blocks: Iterator[tuple[list[int], list[int]]], size: int) -> tuple[to
     return torch.tensor([b[0] for b in drawn]), torch.tensor([b[1] for b in drawn])
 
 
-def _loss(model: Any, ids_BT: torch.Tensor, numbers_BT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of each next token of the same document."""
+def weights(ids_BT: torch.Tensor, turn: tuple[int, int] | None, answers: float) -> torch.Tensor | None:
+    """`answers` for tokens after the beginning of an assistant's turn up to its end, else 1; None where all are 1."""
+    import torch
+
+    if turn is None or answers == 1.0:
+        return None
+    places_BT = torch.arange(ids_BT.shape[1]).expand_as(ids_BT)
+    begun_BT, ended_BT = (torch.where(ids_BT == token, places_BT, -1).cummax(1).values for token in turn)
+    before_BT = torch.zeros_like(ids_BT, dtype=torch.bool)  # whether the turn is open before the token
+    before_BT[:, 1:] = (begun_BT > ended_BT)[:, :-1]
+    return torch.where(before_BT, answers, 1.0)
+
+
+def _loss(
+    model: Any, ids_BT: torch.Tensor, numbers_BT: torch.Tensor, weights_BT: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean cross-entropy of each next token of the same document, weighted where there are weights."""
     import torch
     import torch.nn.functional as F
 
@@ -134,4 +154,9 @@ def _loss(model: Any, ids_BT: torch.Tensor, numbers_BT: torch.Tensor) -> torch.T
     logits_BTV = model(input_ids=ids_BT, attention_mask=mask_B1TT, position_ids=positions_BT, use_cache=False).logits
     labels_BT = ids_BT[:, 1:].clone()
     labels_BT[(numbers_BT[:, 1:] != numbers_BT[:, :-1]) | (numbers_BT[:, 1:] == 0)] = IGNORED
-    return F.cross_entropy(logits_BTV[:, :-1].flatten(0, 1).float(), labels_BT.flatten(), ignore_index=IGNORED)
+    logits, labels = logits_BTV[:, :-1].flatten(0, 1).float(), labels_BT.flatten()
+    if weights_BT is None:
+        return F.cross_entropy(logits, labels, ignore_index=IGNORED)
+    each = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none")
+    weighed = weights_BT[:, 1:].flatten() * (labels != IGNORED)
+    return (each * weighed).sum() / weighed.sum()
