@@ -102,9 +102,13 @@ def read_cases(table: Table, settings: MistakeSettings, layer: Layer) -> tuple[l
             twin = len(twins)
             twins.append(_read(layer, attempt, mended, len(cases))[0])
         about = cluster(prompt)
-        first = int(content_key("half", settings.seed, about)[:8], 16) % 2 == 0
-        cases.append(Case(about, bad, text, start, first, twin))
+        cases.append(Case(about, bad, text, start, in_first_half(about, settings.seed), twin))
     return cases, twins
+
+
+def in_first_half(about: str, seed: int) -> bool:
+    """Whether prompts about this are in the half that latents are chosen on."""
+    return int(content_key("half", seed, about)[:8], 16) % 2 == 0
 
 
 def _good_answers(table: Table, row: str) -> dict[tuple[str, int], str]:
@@ -139,10 +143,9 @@ def check_enough(cases: Sequence[Case], settings: MistakeSettings) -> None:
                 )
 
 
-def write_half(table: Table, cases: Sequence[Case], settings: MistakeSettings, *, first: bool) -> str:
+def write_half(table: Table, settings: MistakeSettings, *, first: bool) -> str:
     """A half as a run: every line's answers to its prompts, and what was taught. Returns its folder."""
-    about = {case.about for case in cases if case.first == first}
-    kept = {p.id for p in table.prompts if cluster(p) in about}
+    kept = {p.id for p in table.prompts if in_first_half(cluster(p), settings.seed) == first}
     out = str(Path(settings.out) / ("first-half" if first else "second-half"))
     note = {"mistakes of": str(Path(settings.run).resolve()), "half": settings.seed, "row": settings.row}
     with run.open_run(out, table.settings | note) as journal:

@@ -97,7 +97,7 @@ def find(settings: MistakeSettings) -> Found:
     return Found(
         _result(settings, cases, Fit.of(sae, rows_ND), rows, pairs, bad, means),
         seen,
-        (write_half(table, cases, settings, first=True), write_half(table, cases, settings, first=False)),
+        (write_half(table, settings, first=True), write_half(table, settings, first=False)),
         tuple(what.write(out / name) for name, what in ablated.items()),
         tuple(what.write(out / name) for name, what in steered.items()),
     )
