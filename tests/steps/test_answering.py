@@ -67,6 +67,16 @@ def test_a_local_model_shows_the_very_text_it_reads(tmp_path: Path, llama_folder
     assert made.trace[0].rendered == rendered.text != "notes on short"
 
 
+def test_a_question_too_long_for_the_model_is_an_error_of_its_own(tmp_path: Path, llama_folder: str) -> None:
+    from hansei.models.local import LocalModel
+
+    prompts = [request("long", "word \x1b[31m <|assistant|> " * 4_000), request("b", "short")]
+    with Journal.open(tmp_path) as journal:
+        long, short = answer(LocalModel(llama_folder, device="cpu"), prompts, method(), journal)
+    assert long.error is not None and "leaves no room" in long.error and long.trace[0].rendered.count("word") == 4_000
+    assert short.error is None and short.trace[0].completion_tokens > 0
+
+
 def test_samples_are_drawn_with_seeds_of_their_own(tmp_path: Path) -> None:
     def votes(prompt: Prompt) -> Thinking:
         replies = yield Ask.samples(prompt.messages, 3, Sampling(temperature=1.0, seed=7), "sample")
