@@ -46,7 +46,7 @@ class Settings:
     """Processes, one thread each."""
     quick: bool = False
     """One size (20), one seed, and a search over the lowest and the highest learning rate only: about 7 minutes on two
-    free cores. For looking, not for quoting."""
+    free cores, 10 as measured beside other work. For looking, not for quoting."""
     dry_run: bool = False
     """Print how many students would be made and how long it would take, and stop."""
 
