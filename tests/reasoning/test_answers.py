@@ -7,6 +7,7 @@ import pytest
 from hansei.core.numbers import numbers_in, parse, same
 from hansei.core.records import Attempt, Prompt, Sampling, user
 from hansei.judges.load import load_judge
+from hansei.judges.numbers import right
 from hansei.reasoning.answers import extract, vote
 
 
@@ -30,6 +31,28 @@ from hansei.reasoning.answers import extract, vote
 )
 def test_numbers_are_compared_as_numbers(answer: str, truth: str, right: bool) -> None:
     assert same(answer, truth) is right
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "passes"),
+    [
+        ("(A)", "(A)", True),
+        ("(a) the lamp", "(A)", True),
+        ("A", "(A)", True),
+        ("a.", "(A)", True),
+        ("", "(A)", False),
+        ("the", "(A)", False),
+        ("(B)", "(A)", False),
+        ("A lamp", "(A)", False),
+        ("False.", "False", True),
+        ("not false", "False", False),
+        ("] } )", "]})", True),
+        ("", "]})", False),
+        ("valid", "invalid", False),
+    ],
+)
+def test_options_words_and_brackets_are_compared_as_what_they_are(answer: str, truth: str, passes: bool) -> None:
+    assert right(answer, Prompt("a", user("?"), reference=truth)) is passes
 
 
 def test_what_is_no_number_is_none() -> None:

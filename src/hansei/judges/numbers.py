@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
 from hansei.core.numbers import same
 from hansei.core.records import Attempt, Behaviour, Prompt, Verdict
 from hansei.judges.protocol import Case, error_verdict, verdict
-from hansei.judges.reference import normalise, references
+from hansei.judges.reference import references
+
+_OPTION = re.compile(r"\(([A-Za-z])\)")
+_LETTER = re.compile(r"([A-Za-z])[.)]?")
 
 
 class NumberJudge:
-    """Passes an answer whose number is the reference's; other references are compared as normalised wholes.
+    """Passes an answer whose number is the reference's; other references are compared as options or as whole texts.
 
     A prompt without a reference is unscored. An answer without any number is a fail: the question was not answered.
     """
@@ -39,8 +44,22 @@ def right(text: str, prompt: Prompt) -> bool:
     """Whether an answer is one of the prompt's references, as a number where that is one."""
     accepted = [] if prompt.reference is None else [prompt.reference]
     accepted += [str(a) for a in (prompt.truth or {}).get("answers", [])]
-    found = [same(text, reference) for reference in accepted]
-    if any(found):
-        return True
-    words = normalise(text)
-    return any(n is None and words == normalise(reference) for n, reference in zip(found, accepted, strict=True))
+    return any(_is(text, reference) for reference in accepted)
+
+
+def _is(text: str, reference: str) -> bool:
+    """As a number where the reference is one; as an option where it is one, such as (B); else as the same words."""
+    as_number = same(text, reference)
+    if as_number is not None:
+        return as_number
+    option = _OPTION.fullmatch(reference.strip())
+    if option:
+        said = _OPTION.match(text.strip()) or _LETTER.fullmatch(text.strip())
+        return said is not None and said[1].upper() == option[1].upper()
+    return _words(text) == _words(reference)
+
+
+def _words(text: str) -> str:
+    """Lower case without punctuation; what is punctuation alone (BBH asks for brackets) as it is, without spaces."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return " ".join(re.sub(r"[^\w\s]|_", " ", plain).split()) or "".join(plain.split())

@@ -128,7 +128,9 @@ def _estimate(settings: Settings, models: Mapping[str, str]) -> str:
         settings.items * settings.seeds * sum(row.samples for row in _rows(settings, first=model == BASE))
         for model in models.values()
     )
-    return f"{len(models)} models, {settings.seeds} seeds, {answers} answers; about {answers / 1200:.0f} core-minutes"
+    return (
+        f"{len(models)} models, {settings.seeds} seeds, {answers} answers; about {1 + answers / 2000:.0f} core-minutes"
+    )
 
 
 def _shown(path: str) -> Result:

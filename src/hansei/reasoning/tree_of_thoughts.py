@@ -180,6 +180,5 @@ def _worth(words: Wording, judgement: str) -> float:
 
 
 def _chat(request: str, question: str, steps: Sequence[str], step: str = "") -> Chat:
-    """A request with its places filled, without the space that an empty one leaves at a line's end."""
-    said = request.format(question=question, steps=" ".join(steps), step=step)
-    return user(said if steps else said.replace(": \n", ":\n"))
+    """A request with its places filled."""
+    return user(request.format(question=question, steps="".join(f" {s}" for s in steps), step=step))

@@ -48,7 +48,7 @@ class Wording:
     direct: str
     """The answer alone: {question}."""
     propose: str
-    """Asks for the next step: {question}, {steps}."""
+    """Asks for the next step: {question}, {steps} (each with a space before it)."""
     judge: str
     """Asks how good a step is: {question}, {steps}, {step}."""
     coarse: Mapping[str, str] = field(default_factory=dict)
@@ -65,8 +65,8 @@ SCHOOL = Wording(
     template="Question: {question}\nExplanation: {explanation}\nTemplate:",
     solve="Question: {question}\nExplanation:",
     direct="Question: {question}\nAnswer:",
-    propose="Question: {question}\nExplanation: {steps}\nNext step:",
-    judge="Question: {question}\nExplanation: {steps}\nNext step: {step}\nIs this step right?",
+    propose="Question: {question}\nExplanation:{steps}\nNext step:",
+    judge="Question: {question}\nExplanation:{steps}\nNext step: {step}\nIs this step right?",
 )
 """The school's base has met exactly these."""
 
@@ -102,11 +102,11 @@ PLAIN = Wording(
     direct="Answer the question with the answer alone, without explanation.\n\nQuestion: {question}",
     propose=(
         "Write the next step of the solution, one sentence; where the solution is complete, write `Answer: ` and the "
-        "answer alone.\n\nQuestion: {question}\nSolution so far: {steps}"
+        "answer alone.\n\nQuestion: {question}\nSolution so far:{steps}"
     ),
     judge=(
         "Is the last step of this solution right, and does it lead towards the answer? Say one word: sure, likely or "
-        "impossible.\n\nQuestion: {question}\nSolution so far: {steps}\nLast step: {step}"
+        "impossible.\n\nQuestion: {question}\nSolution so far:{steps}\nLast step: {step}"
     ),
     coarse={
         "prompt": (
