@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 from hansei.core.journal import Journal
@@ -38,6 +39,8 @@ TAUGHT, MEASURED = 17, 9
 """People of each rank: tuned on (all there are), and measured on (on validation, all 6)."""
 APART = 40
 """People who were met less often, and as many again who were met 5 times or less: measured apart."""
+CHOOSING = 4
+"""Lives that are drawn for each person of validation."""
 LOW = 0.3
 """Low temperature, for sampling without tuning."""
 SFT_STEPS, SFT_RATE = 40, 2e-5
@@ -77,15 +80,14 @@ def run_cell(cell: Cell) -> dict[str, Any]:
         cases = method.sample(base, lives("train", TAUGHT), _drawn(cell.seed), journal)
         scored = scores(base, cases, [run.reward for run in cell.runs], journal)
         asked = lives(cell.split, MEASURED) + (strangers() if cell.split == "heldout" else [])
-        rows = _untuned(base, asked, cell.seed, journal) if cell.split == "heldout" else []
+        rows = _untuned(base, asked, cell, journal) if cell.split == "heldout" else []
         for number, run in enumerate(cell.runs):
             sft, dpo = _teach(run, scored[run.reward], cell.seed, place / "sft", place / f"dpo-{number}")
             if number == 0:
-                rows.append({"row": "SFT", **measure(load(str(sft), device="cpu"), asked, cell.seed, journal)})
+                rows.append({"row": "SFT", **measure(str(sft), asked, cell, journal)})
             for steps in run.steps:
-                student = load(str(dpo / f"step-{steps}"), device="cpu")
                 head = {"row": REWARDS[run.reward], **asdict(run), "steps": steps}
-                rows.append(head | measure(student, asked, cell.seed, journal))
+                rows.append(head | measure(str(dpo / f"step-{steps}"), asked, cell, journal))
         counts = {name: method.counts(s) | {"pairs": len(method.pairs(s))} for name, s in scored.items()}
         return {"cell": asdict(cell), "counts": counts, "rows": rows}
 
@@ -132,13 +134,13 @@ def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) 
     return method.teach(town_path("registry"), scored, teaching, sft, dpo, keep_steps=run.steps)
 
 
-def _untuned(base: Model, asked: Sequence[Prompt], seed: int, journal: Journal) -> list[dict[str, Any]]:
+def _untuned(base: Model, asked: Sequence[Prompt], cell: Cell, journal: Journal) -> list[dict[str, Any]]:
     """The base at temperature 1 and at a low one, and the best of ten of its samples by two of the rewards."""
     rows = [
-        {"row": "base", **measure(base, asked, seed, journal)},
-        {"row": f"base at temperature {LOW}", **measure(base, asked, seed, journal, LOW)},
+        {"row": "base", **measure(base, asked, cell, journal)},
+        {"row": f"base at temperature {LOW}", **measure(base, asked, cell, journal, LOW)},
     ]
-    ten = method.sample(base, asked, _drawn(seed), journal)
+    ten = method.sample(base, asked, _drawn(cell.seed), journal)
     for name, scored in scores(base, ten, ("reference", "max"), journal).items():
         best = [(one.prompt, one.attempt) for one in method.best_of(scored)]
         rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best, len(asked))})
@@ -150,17 +152,28 @@ def _drawn(seed: int, temperature: float = 1.0) -> Sampling:
 
 
 def measure(
-    model: Model, asked: Sequence[Prompt], seed: int, journal: Journal, temperature: float = 1.0
+    model: Model | str, asked: Sequence[Prompt], cell: Cell, journal: Journal, temperature: float = 1.0
 ) -> dict[str, Any]:
-    """One life a prompt: {"correct": {prompt id: claims}, "wrong": {…}, "texts": {…}, "errors"}."""
-    return _measured(method.sample(model, asked, _drawn(seed, temperature), journal, samples=1), len(asked))
+    """Lives by a model or the one in a folder: one a prompt, or some on validation, where there are few people.
+
+    {"correct": {prompt id: claims a life}, "wrong": {…}, "texts": {…}, "errors"}
+    """
+    loaded = load(model, device="cpu") if isinstance(model, str) else model
+    samples = CHOOSING if cell.split == "validation" else 1
+    cases = method.sample(loaded, asked, _drawn(cell.seed, temperature), journal, samples=samples)
+    return _measured(cases, samples * len(asked))
 
 
 def _measured(cases: Sequence[Case], asked: int) -> dict[str, Any]:
-    scored = method.score(cases, town.split, town.supported)
+    correct: dict[str, list[float]] = {}
+    wrong: dict[str, list[float]] = {}
+    for prompt, claims in zip((prompt for prompt, _ in cases), town.split(cases), strict=True):
+        right = [value for value in town.supported([(prompt, claim) for claim in claims or ()]) if value]
+        correct.setdefault(prompt.id, []).append(len(right))
+        wrong.setdefault(prompt.id, []).append(len(claims or ()) - len(right))
     return {
-        "correct": {one.prompt.id: sum(one.worth) for one in scored},  # type: ignore[arg-type]
-        "wrong": {one.prompt.id: len(one.worth) - sum(one.worth) for one in scored},  # type: ignore[arg-type]
-        "texts": {one.prompt.id: one.attempt.text for one in scored[:: max(1, len(scored) // 12)]},
+        "correct": {id: fmean(values) for id, values in correct.items()},
+        "wrong": {id: fmean(values) for id, values in wrong.items()},
+        "texts": {prompt.id: attempt.text for prompt, attempt in cases[:: max(1, len(cases) // 12)]},
         "errors": asked - len(cases),
     }

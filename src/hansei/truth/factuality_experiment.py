@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 SEARCH_SEED = 1000
-RATES = (3e-5,)  # of pilots on validation people; at 8e-5 and more the base forgets, see docs/papers/factuality.md
+RATES = (5e-5,)  # of pilots on validation people; at 8e-5 and more the base forgets, see docs/papers/factuality.md
 BETA = 0.1
-STEPS = (100, 200)
+STEPS = (60, 120)
 AGREEMENT: tuple[Reward, ...] = ("max", "squares", "entropy")
 KEPT = 0.95
 """Least share of the SFT student's correct claims that a choice keeps on validation people; the proof needs 0.9."""
-QUICK = (3e-5, 80)
+QUICK = (5e-5, 60)
 SECONDS = {
     "samples": 120.0,
     "best of ten": 90.0,
