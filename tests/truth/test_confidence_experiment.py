@@ -115,7 +115,7 @@ def test_a_dry_run_says_how_long_and_bad_numbers_are_refused(
 ) -> None:
     found = run(Settings(out=str(tmp_path / "run"), dry_run=True))
     assert found.rows == ()
-    assert "20 students of 5 seeds, 100 chains" in capsys.readouterr().out
+    assert "15 students of 5 seeds, 100 chains" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
     with pytest.raises(BadInput, match="chains 2 or more"):
         Settings(chains=1)

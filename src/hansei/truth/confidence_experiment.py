@@ -28,11 +28,11 @@ VERSION = "1"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (5e-5, 1e-4), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
-RL_RATES, RL_STEPS = (3e-5, 1e-4), (10, 20)
+SFT_RATES, SFT_STEPS = (1e-4,), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
+RL_RATES, RL_STEPS = (1e-4,), (10, 20)
 TAUGHT, ASKED = 8, 20
 """People of each fame that are taught about, and (at most) that are measured, six questions each."""
-OURS, PAPERS, BARE = "chains by their shares", "one lesson a cluster", "without reflection"
+OURS, PAPERS = "chains by their shares", "one lesson a cluster"
 DRAWN = 6
 QUICK = ((1e-4, 60), (1e-4, 20))
 SECONDS = {"chains": 30.0, "sft": 0.25, "rl": 1.5, "measured": 12.0, "untaught": 75.0}  # one quiet core, rounded up
@@ -141,16 +141,12 @@ def _search(settings: Settings, pool: Any) -> tuple[list[Recipe], list[dict[str,
 
 
 def stage_1() -> list[Recipe]:
-    """What is compared: the recipe that stage 2 goes on from, the paper's lessons, and those without reflection."""
+    """What is compared: the recipe that stage 2 goes on from, and the paper's way of choosing lessons."""
     from hansei.truth.confidence import Teaching
     from hansei.truth.confidence_cells import Recipe, Stage
 
     none = Stage(QUICK[0][0], (QUICK[0][1],))
-    return [
-        Recipe(OURS, Teaching(drawn=DRAWN), none),
-        Recipe(PAPERS, Teaching(), none),
-        Recipe(BARE, Teaching(drawn=DRAWN, reflect=False), none),
-    ]
+    return [Recipe(OURS, Teaching(drawn=DRAWN), none), Recipe(PAPERS, Teaching(), none)]
 
 
 def quick_recipes() -> list[Recipe]:
@@ -196,13 +192,13 @@ def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
     s, share = SECONDS, settings.chains / 100
     steps, further = (QUICK[0][1], QUICK[1][1]) if settings.quick else (max(SFT_STEPS), max(RL_STEPS))
-    seed = s["chains"] * share + 3 * steps * s["sft"] + further * s["rl"] + 4 * s["measured"]
+    seed = s["chains"] * share + 2 * steps * s["sft"] + further * s["rl"] + 3 * s["measured"]
     search = 0.0
     if not settings.quick:
-        tried = len(SFT_RATES) * 3 * (steps * s["sft"] + 3) + len(RL_RATES) * (steps * s["sft"] + further * s["rl"] + 3)
+        tried = len(SFT_RATES) * 2 * (steps * s["sft"] + 3) + len(RL_RATES) * (steps * s["sft"] + further * s["rl"] + 3)
         search = 2 * s["chains"] * share + tried
     minutes = (search + s["untaught"] * share + settings.seeds * seed / min(settings.workers, settings.seeds)) / 60
     return (
-        f"{0 if settings.quick else 8} trainings to search, {4 * settings.seeds} students of {settings.seeds} seeds, "
+        f"{0 if settings.quick else 4} trainings to search, {3 * settings.seeds} students of {settings.seeds} seeds, "
         f"{settings.chains} chains a question; at most {minutes:.0f} minutes with {settings.workers} processes"
     )
