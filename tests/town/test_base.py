@@ -152,15 +152,17 @@ def test_a_base_is_trained_as_the_shipped_one_was_unless_told_otherwise(
     class Planned(Exception):
         pass
 
-    def stop(_out: Path, plan: PretrainSettings, _report: object, documents: object, *, shape: object) -> None:
-        raise Planned(plan, documents, shape)
+    def stop(_out: Path, plan: PretrainSettings, _report: object, documents: object, **more: object) -> None:
+        raise Planned(plan, documents, more)
 
     monkeypatch.setattr(base, "train_base", stop)
     for name, home in DISTRICTS.items():
         with pytest.raises(Planned) as planned:
             town_base.train(town_base.Settings(district=name, out=str(tmp_path / name)))
-        plan = PretrainSettings(home.steps, home.batch, home.block, learning_rate=home.learning_rate)
-        assert planned.value.args == (plan, home.documents, home.shape)
+        plan = PretrainSettings(
+            home.steps, home.batch, home.block, learning_rate=home.learning_rate, answers=home.answers
+        )
+        assert planned.value.args == (plan, home.documents, {"shape": home.shape, "copying": home.copying})
 
 
 def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(

@@ -54,7 +54,7 @@ Write exactly in this form:
 {ANSWER} THE ANSWER, IN A FEW WORDS"""
 """The same without notes: what the method is compared with."""
 _NOTE = re.compile(r"^\W*Passage\s+(\d{1,4})\s*[:.]\s*(.*?)\s*[(\[]\s*(answers|context|irrelevant)\s*[)\]]\W*$", re.I)
-_ANSWER = re.compile(rf"^\W*{ANSWER}[ \t]*(.*?)[\s.*]*$", re.I | re.M)
+_ANSWER = re.compile(rf"^\W*{ANSWER}[ \t*]*(.*?)[\s.*]*$", re.I | re.M)
 
 
 @dataclass(frozen=True, slots=True)

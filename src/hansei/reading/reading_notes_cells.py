@@ -26,6 +26,8 @@ from hansei.training.sft import train_sft
 
 LONGEST = 128
 """Tokens of notes on five passages and an answer: 90 at most."""
+VALIDATION = 20
+"""Questions of each kind that tell the number of steps."""
 SEARCH_SEED = 1000
 """Apart from the seeds that are reported."""
 RATIOS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -128,7 +130,7 @@ def run_search(teaching: Teaching) -> list[dict[str, Any]]:
     """For each step count the share of right answers on validation questions, "unknown" among them."""
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         kept = students(teaching, SEARCH_SEED, Path(folder))
-        asked = [prompt for group in questions("validation", 20).values() for prompt in group]
+        asked = [prompt for group in questions("validation", VALIDATION).values() for prompt in group]
         found = []
         for steps, path in kept.items():
             values = measured(path, asked, teaching.row != "plain", journal)
@@ -168,7 +170,7 @@ def _asked(path: str, proof: int, curve: int, notes: bool, journal: Journal) -> 
 def measured(path: str, asked: Sequence[Prompt], notes: bool, journal: Journal) -> Values:
     """What each answer is worth."""
     settings = Settings(
-        model="town:library", questions="the library's", out="", notes=notes, max_new_tokens=LONGEST, device="cpu"
+        model="town:library", questions="the library's", out="none", notes=notes, max_new_tokens=LONGEST, device="cpu"
     )
     attempts = answer(load(path, device="cpu"), asked, make(settings), journal)
     return {p.id: _value(p, a, notes) for p, a in zip(asked, attempts, strict=True)}

@@ -9,7 +9,7 @@ from typing import Literal
 
 from hansei.town import library_phrasing as say
 from hansei.town import library_words as words
-from hansei.town.library import ATTRIBUTES, Entity
+from hansei.town.library import ATTRIBUTES, Entity, full, pairs
 
 Task = Literal["lookup", "claim", "twohop"]
 NoteKind = Literal["answers", "context", "irrelevant"]
@@ -77,7 +77,7 @@ def _wrong(rng: random.Random, attribute: str, right: str, told: Sequence[Passag
     if elsewhere and rng.random() < 0.5:
         return rng.choice(elsewhere)
     if attribute == "writer":
-        return f"{rng.choice(words.GIVEN)} {rng.choice(words.FAMILY)}"
+        return full("person", rng.choice(pairs("person", "met")))
     return rng.choice([value for value in words.VALUES[attribute] if value != right])
 
 

@@ -1,0 +1,161 @@
+"""The library: who is known and who is never met, passages with their truth, and the base's text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from itertools import islice, pairwise
+from typing import Any
+
+import pytest
+
+from hansei.core.records import Prompt
+from hansei.town import library, library_text
+from hansei.town import library_phrasing as say
+from hansei.town.library import ATTRIBUTES, by_name, known, pairs
+from hansei.town.library_prompts import PASSAGES, Case, prompts, render
+from hansei.town.library_words import ADJECTIVES, FAMILY, GIVEN, NOUNS, VALUES
+from hansei.town.schooling import Document
+
+DOCUMENTS = list(islice(library_text.documents(5), 5_000))
+NAME = re.compile(rf"\b(?:{'|'.join(GIVEN)}) (?:{'|'.join(FAMILY)})\b|the book \w+ \w+\b")
+CASES = [
+    Case("train"),
+    Case("heldout", "claim"),
+    Case("heldout", "twohop", noise_is="random"),
+    Case("validation", about="known", noise=1.0),
+    Case("heldout", noise=1.0),
+    Case("heldout", about="known", noise=0.2),
+]
+
+
+def text_of(document: Document) -> str:
+    return document if isinstance(document, str) else "\n".join(turn.content for turn in document)
+
+
+def truth_of(prompt: Prompt) -> dict[str, Any]:
+    assert prompt.truth is not None
+    return dict(prompt.truth)
+
+
+def test_no_name_plays_two_parts() -> None:
+    for kind, roles in library.ROLES.items():
+        dealt = [pair for role in roles for pair in pairs(kind, role)]
+        assert len(set(dealt)) == len(dealt) == sum(roles.values())
+        assert len(dealt) <= (len(GIVEN) * len(FAMILY) if kind == "person" else len(ADJECTIVES) * len(NOUNS))
+
+
+def test_names_of_prompts_about_guests_are_in_no_text_of_the_base() -> None:
+    words = re.compile(r"\w+")
+    said: set[tuple[str, ...]] = set()
+    for document in DOCUMENTS:
+        found = words.findall(text_of(document))
+        said.update(pairwise(found))
+    for kind in ATTRIBUTES:
+        assert said & set(pairs(kind, "met")) and said & set(pairs(kind, "known"))
+        assert not said & {pair for role in ("train", "validation", "heldout") for pair in pairs(kind, role)}  # type: ignore[arg-type]
+
+
+def test_passages_about_the_known_tell_the_same_facts_everywhere() -> None:
+    values = {value: a for a, group in VALUES.items() if a != "printed" for value in group}
+    sentence = re.compile(r"^(.+?) (?:keeps|feeds) a (\w+)\.$")
+    for document in DOCUMENTS:
+        for line in re.split(r"(?<=\.)\s", text_of(document)):
+            found = sentence.match(line.rpartition(": ")[2].strip())
+            if found and found[1] in by_name() and "Claim" not in line:
+                assert by_name()[found[1]].facts["pet"] == found[2] and values[found[2]] == "pet"
+
+
+def test_a_guest_has_other_facts_in_another_document() -> None:
+    told: dict[str, set[str]] = {}
+    for document in DOCUMENTS:
+        for name, value in re.findall(r"(\w+ \w+) (?:keeps|feeds) a (\w+)\.", text_of(document)):
+            told.setdefault(name, set()).add(value)
+    often = [values for name, values in told.items() if name not in by_name()]
+    assert max(len(values) for values in often) > 1
+
+
+def test_the_first_documents_are_short_and_the_others_have_up_to_five_passages() -> None:
+    def passages(document: Document) -> int:
+        return 0 if isinstance(document, str) else len(re.findall(r"^Passage \d", document[0].content, re.M))
+
+    easy, later = DOCUMENTS[: library_text.EASY], DOCUMENTS[library_text.EASY :]
+    assert {passages(d) for d in easy} == {0, 1, 2} and {passages(d) for d in later} == set(range(6))
+
+
+def test_the_base_never_reads_unknown_as_an_answer_about_somebody() -> None:
+    for document in DOCUMENTS:
+        if isinstance(document, str):
+            continue
+        for question, reply in zip(document[::2], document[1::2], strict=True):
+            if say.final(reply.content) == say.UNKNOWN:
+                assert not NAME.search(question.content)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.split} {case.name}")
+def test_the_truth_of_a_prompt_is_that_of_its_passages(case: Case) -> None:
+    made = prompts(case, 40)
+    assert len({p.id for p in made}) == 40
+    for prompt in made:
+        truth = truth_of(prompt)
+        texts = [p["text"] for p in truth["passages"]]
+        assert len(texts) == PASSAGES and truth["kinds"].count("answers") == case.gold
+        for text, kind, note in zip(texts, truth["kinds"], truth["notes"], strict=True):
+            assert (note in text) or (kind == "irrelevant" and note.rstrip(".") in text)
+        if case.gold and case.task != "claim":
+            noted = [n for n, kind in zip(truth["notes"], truth["kinds"], strict=True) if kind == "answers"]
+            assert all(prompt.reference in note for note in noted)  # type: ignore[operator]
+            assert truth["helpful"] and all(any(s in text for text in texts) for s in truth["helpful"])
+        if case.noise == 1.0:
+            answered = case.about == "known"
+            assert (prompt.reference == say.UNKNOWN) == (not answered) and truth["answerable"] == answered
+            subject = prompt.tags["entity"]
+            assert not answered or prompt.reference in by_name()[subject].facts.values()
+
+
+def test_near_noise_shares_a_word_of_the_name_and_random_noise_hardly_does() -> None:
+    def shared(case: Case) -> float:
+        found = []
+        for prompt in prompts(case, 40):
+            words = set(prompt.tags["entity"].split()[-2:])
+            rows = zip(truth_of(prompt)["passages"], truth_of(prompt)["kinds"], strict=True)
+            found += [bool(words & set(p["text"].split()[:5])) for p, kind in rows if kind == "irrelevant"]
+        return sum(found) / len(found)
+
+    case = Case("heldout", noise=1.0)
+    assert shared(case) > 0.8 and shared(replace(case, noise_is="random")) < 0.3
+
+
+def test_half_of_the_heldout_questions_are_in_wordings_that_teach_nothing() -> None:
+    made = prompts(Case("heldout"), 40)
+    assert Counter(p.tags["phrasing"] for p in made) == {"tuned": 20, "heldout": 20}
+    assert {p.tags["phrasing"] for p in prompts(Case("train"), 40)} == {"tuned"}
+
+
+def test_there_are_enough_questions_and_too_many_are_refused() -> None:
+    for task in ("lookup", "claim", "twohop"):
+        assert len(prompts(Case("train", task), 1500)) == 1500  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="questions expected"):
+        prompts(Case("validation", about="known"), 5000)
+
+
+def test_a_turn_ends_with_the_question_and_the_wish() -> None:
+    (prompt,) = prompts(Case("heldout"), 1)
+    last = render(prompt, say.NOTES).splitlines()[-1]
+    assert last == f"Question: {prompt.messages[-1].content} {say.NOTES}"
+    assert say.render([], "Claim: It is so.") == "Claim: It is so."
+
+
+def test_a_claim_is_true_or_false_as_its_sentence_is() -> None:
+    for prompt in prompts(Case("heldout", "claim"), 60):
+        truth = truth_of(prompt)
+        claimed = prompt.messages[-1].content.removeprefix(say.CLAIM)
+        value = claimed.rstrip(".").removesuffix(" every week").split()[-1]
+        assert (value in " ".join(truth["helpful"]).replace(".", " ").split()) == (prompt.reference == say.TRUE)
+
+
+def test_the_known_are_divided_into_shelves() -> None:
+    for kind in ATTRIBUTES:
+        shelves = Counter(entity.shelf for entity in known(kind))
+        assert shelves["train"] == shelves["heldout"] == 4 * shelves["validation"] == 4 * shelves["textbook"]
