@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,14 +13,16 @@ import pytest
 from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Prompt, Sampling
+from hansei.judges.numbers import right
 from hansei.reasoning import programs, thought_templates
 from hansei.reasoning import tree_of_thoughts as tree
+from hansei.reasoning.answers import extract
 from hansei.reasoning.hand import checkmate, game_of_24
 from hansei.reasoning.invalid import Solved
 from hansei.reasoning.problems import read_problems
 from hansei.reasoning.program_alone import program_alone
 from hansei.reasoning.similarity import by_words
-from hansei.reasoning.templates import Buffer
+from hansei.reasoning.templates import Buffer, parts
 from hansei.reasoning.thought_cells import measured, own_work
 from hansei.reasoning.thought_demonstration import TASKS, is_24, is_mate, is_sorted
 from hansei.reasoning.thought_paper import table, work
@@ -191,6 +194,18 @@ def test_a_programs_value_comes_out_of_the_sandbox(program: str, given: dict[str
 def test_a_program_without_a_plain_value_has_failed(program: str, reason: str) -> None:
     with pytest.raises(programs.Failed, match=reason):
         programs.run(program, {})
+
+
+@pytest.mark.parametrize("text", ["\n", " ", "9", "answer ", "```\n", "a = ", "(", "Task:", "\n- ", "٣", "Wrong "])
+def test_a_megabyte_of_anything_is_read_in_no_time(text: str) -> None:
+    long = text * (10**6 // len(text))
+    start = time.process_time()
+    extract(long)
+    parts(long)
+    programs.filled(long)
+    by_words(long, ["have, find"])
+    assert right(long, asked("a", "?", "7")) is False
+    assert time.process_time() - start < 5
 
 
 def test_slots_are_read_as_literals_or_words() -> None:

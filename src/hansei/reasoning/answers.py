@@ -8,15 +8,17 @@ from fractions import Fraction
 
 from hansei.core.numbers import numbers_in, parse
 
-MARKED = re.compile(r"(?:^|\n|[.!?]\s)\s*(?:final\s+)?answer\s*(?:is)?\s*[:：]\s*([^\n]*)", re.IGNORECASE)
-SAID = re.compile(r"(?:answer\s+is|####)\s*:?\s*([^\n]*)", re.IGNORECASE)
-NEXT = re.compile(r"\n\s*(?:wrong\s+(?:explanation|answer)|question)\s*:", re.IGNORECASE)
+MARKED = re.compile(
+    r"(?:^|[.!?][ \t])[^\w\n]*(?:final )?answer(?: is)?[ *]*[:：]([^\n]*)", re.IGNORECASE | re.MULTILINE
+)
+SAID = re.compile(r"(?:answer is|####)[ \t]*:?([^\n]*)", re.IGNORECASE)
+NEXT = re.compile(r"^[^\w\n]*(?:wrong (?:explanation|answer)|question)[ *]*:", re.IGNORECASE | re.MULTILINE)
 """Where a model goes on with a wrong explanation, or with a question of its own."""
 
 
 def own_words(text: str) -> str:
     """What belongs to this question: a model that has seen examples often writes the next part of them, too."""
-    return NEXT.split(f"\n{text}", maxsplit=1)[0].strip()
+    return NEXT.split(text, maxsplit=1)[0].strip()
 
 
 def extract(text: str) -> str | None:
@@ -27,7 +29,7 @@ def extract(text: str) -> str | None:
     """
     text = own_words(text)
     for pattern in (MARKED, SAID):
-        found = [match[1].strip().strip("*").rstrip(".").strip() for match in pattern.finditer(f"\n{text}")]
+        found = [match[1].strip().strip("*").rstrip(".").strip() for match in pattern.finditer(text)]
         if found and found[-1]:
             return found[-1]
     numbers = numbers_in(text)

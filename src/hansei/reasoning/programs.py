@@ -23,7 +23,9 @@ ENTRY = "solve"
 LIMITS = Limits(seconds=5, memory_mb=256)
 _TEST = "told = json.dumps(solve(**given))\nassert not told, told"
 _END = ": assert not told, told"
-_SLOT = re.compile(r"(?:^|[,;\n])\s*`?([A-Za-z_]\w*)`?\s*=\s*")
+_SLOT = re.compile(r"(?:^|[,;\n])[ \t]*`?([A-Za-z_]\w{0,60})`?[ \t]*=[ \t]*")
+LONGEST = 20_000
+"""Characters of the longest line of slots that is read."""
 
 
 class Failed(Exception):
@@ -53,6 +55,7 @@ def sandbox() -> Sandbox:
 
 def filled(line: str) -> dict[str, Any]:
     """The slots in a line `a = 12, names = ["x", "y"]`: literals where they are any, else the words themselves."""
+    line = line[:LONGEST]
     try:  # as the arguments of a call, which is what they are when they are well written
         call = ast.parse(f"f({line.strip()})", mode="eval").body
         named = call.keywords if isinstance(call, ast.Call) else []

@@ -118,7 +118,7 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-_PART = re.compile(r"^\W*(known|task|category|slots|steps|program|answer)\W*?:", re.IGNORECASE | re.MULTILINE)
+_PART = re.compile(r"^[^\w\n]*(known|task|category|slots|steps|program|answer)[ *]*:", re.IGNORECASE | re.MULTILINE)
 _CODE = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
