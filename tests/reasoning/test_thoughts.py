@@ -197,15 +197,15 @@ def test_a_program_without_a_plain_value_has_failed(program: str, reason: str) -
 
 
 @pytest.mark.parametrize("text", ["\n", " ", "9", "answer ", "```\n", "a = ", "(", "Task:", "\n- ", "٣", "Wrong "])
-def test_a_megabyte_of_anything_is_read_in_no_time(text: str) -> None:
-    long = text * (10**6 // len(text))
+def test_long_monotonous_replies_are_read_in_no_time(text: str) -> None:
+    long = text * (300_000 // len(text))
     start = time.process_time()
     extract(long)
     parts(long)
     programs.filled(long)
     by_words(long, ["have, find"])
     assert right(long, asked("a", "?", "7")) is False
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
 
 
 def test_slots_are_read_as_literals_or_words() -> None:
