@@ -66,7 +66,10 @@ def row(name: str, right: int, wrong: int) -> dict[str, Any]:
 
 
 def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: Any) -> None:
-    found = [{"rows": [row("base", 2, 4), row("SFT", 2, 4), row("with reference", 2, 1)]} for _ in range(2)]
+    about = {"pairs": 3, "claims_chosen": 5.0, "claims_rejected": 6.0}
+    samples = [("Ada", 2, 0.5), ("Ada", 6, 0.5), ("Max", 2, 1.0)]
+    measured = [row("base", 2, 4), row("SFT", 2, 4), row("with reference", 2, 1)]
+    found = [{"rows": measured, "counts": {"reference": about}, "samples": samples} for _ in range(2)]
     table = outcome.rows(found)
     assert [r["row"] for r in table] == ["base", "SFT", "with reference"]
     assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 144
@@ -75,6 +78,11 @@ def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: An
     parts = outcome.apart(found)
     assert parts["met-5-times-or-less"][0]["wrong_claims"].n == 80
     assert parts["heldout-wording"][0]["wrong_claims"].n == 144
+    assert [(r["row"], r["share_correct"].value) for r in outcome.by_length(found)] == [
+        ("2 claims", 0.75),
+        ("6 claims", 0.5),
+    ]
+    assert outcome.about_pairs(found) == [{"row": "reference"} | about]
     assert outcome.told(found)[0]["with reference"] == "A life."
     assert outcome.chart(table, tmp_path / "chart.svg").endswith("chart.svg")
 
@@ -100,7 +108,11 @@ def test_a_small_cell_on_the_registry_s_base(monkeypatch: pytest.MonkeyPatch) ->
     made = cells.run_cell(cell)
     assert [r["row"] for r in made["rows"]] == ["SFT", "with reference", "with reference", "without: sum of p squared"]
     assert all(len(r["correct"]) == 2 and r["errors"] == 0 for r in made["rows"])
-    assert made["counts"]["reference"]["pairs"] > 0 and made["counts"]["squares"]["unscored_claims"] == 0
+    assert (
+        made["counts"]["reference"]["pairs"] > 0
+        and len(made["samples"]) <= 20
+        and made["counts"]["squares"]["unscored_claims"] == 0
+    )
 
 
 def test_a_dry_run_says_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,8 +88,24 @@ def run_cell(cell: Cell) -> dict[str, Any]:
             for steps in run.steps:
                 head = {"row": REWARDS[run.reward], **asdict(run), "steps": steps}
                 rows.append(head | measure(str(dpo / f"step-{steps}"), asked, cell, journal))
-        counts = {name: method.counts(s) | {"pairs": len(method.pairs(s))} for name, s in scored.items()}
-        return {"cell": asdict(cell), "counts": counts, "rows": rows}
+        counts = {name: method.counts(s) | _about_pairs(s) for name, s in scored.items()}
+        return {"cell": asdict(cell), "counts": counts, "rows": rows, "samples": _about_samples(scored["reference"])}
+
+
+def _about_pairs(scored: Sequence[Scored]) -> dict[str, float]:
+    """How many pairs there are, and how many claims the better and the worse answers make."""
+    ranked = method.pairs(scored)
+    claims = {one.attempt.text: len(one.worth) for one in scored}
+    return {
+        "pairs": len(ranked),
+        "claims_chosen": fmean(claims[str(pair.chosen)] for pair in ranked),
+        "claims_rejected": fmean(claims[str(pair.rejected)] for pair in ranked),
+    }
+
+
+def _about_samples(scored: Sequence[Scored]) -> list[tuple[str, int, float]]:
+    """Of each sample with claims: the person, how many claims, and the share that is right."""
+    return [(one.prompt.tags["entity"], len(one.worth), one.reward) for one in scored if one.reward is not None]
 
 
 def lives(split: Split, per_rank: int) -> list[Prompt]:

@@ -94,7 +94,12 @@ def run(settings: Settings) -> Result:
         kind="paper",
         settings=asdict(settings),
         rows=table,
-        parts={"change": outcome.changes(found), **outcome.apart(found)},
+        parts={
+            "change": outcome.changes(found),
+            **outcome.apart(found),
+            "samples-by-length": outcome.by_length(found),
+            "pairs": outcome.about_pairs(found),
+        },
         numbers=frozenset({"correct_claims", "wrong_claims"}),
         notes=(
             "claims a life, by the registry's facts; intervals: two-way bootstrap over seeds and people",

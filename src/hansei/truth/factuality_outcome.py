@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,27 @@ def changes(found: Cells) -> list[Row]:
     return list(made)
 
 
+def by_length(found: Cells) -> list[Row]:
+    """The share correct of the samples that are learnt from, by how many claims they make: whether saying less pays."""
+    drawn = [(seed, *one) for seed, cell in enumerate(found) for one in cell["samples"]]
+    made = []
+    for count in sorted({claims for _, _, claims, _ in drawn}):
+        mine = [(person, share) for _, person, claims, share in drawn if claims == count]
+        shares, people = [share for _, share in mine], [person for person, _ in mine]
+        made.append({"row": f"{count} claims", "share_correct": statistics.bootstrap(shares, people)})
+    return list(made)
+
+
+def about_pairs(found: Cells) -> list[Row]:
+    """By reward: pairs, and claims of the better and the worse answers; means over seeds."""
+    names = {name: [cell["counts"][name] for cell in found] for name in found[0]["counts"]}
+    return [
+        {"row": name}
+        | {field: _average(c[field] for c in seeds) for field in ("pairs", "claims_chosen", "claims_rejected")}
+        for name, seeds in names.items()
+    ]
+
+
 def relative_change(before: Any, after: Any, clusters: Sequence[str], seed: int = 0, draws: int = DRAWS) -> Figure:
     """(mean after - mean before) / mean before over S seeds x I items, both resampled, items as whole clusters.
 
@@ -155,6 +177,10 @@ def _shares(seeds: Sequence[Mapping[str, Any]], which: Which) -> tuple[list[list
         for cs, ws in zip(correct, wrong, strict=True)
     ]
     return shares, people
+
+
+def _average(values: Iterable[float]) -> float:
+    return round(fmean(values), 2)
 
 
 def _mean(values: Values) -> float:
