@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hansei.truth import demonstrations_outcome as outcome
 from hansei.truth.demonstrations_experiment import Settings, choose, estimate, grid
 from hansei.truth.demonstrations_town import Cell, Way, run_cell
 
-STYLES = {"base": 0.2, "few-shot prompting": 0.5, "SFT": 0.6, "self-play": 0.6, "DITTO": 0.9}
+STYLES = {"base": 0.2, "few-shot prompting": 0.5, "SFT, stopped early": 0.4, "SFT": 0.6, "self-play": 0.6, "DITTO": 0.9}
 
 
 def measured(scores: dict[str, float | None]) -> dict[str, Any]:
@@ -60,20 +61,22 @@ def test_curve_writers_and_features_are_tables_and_the_chart_is_drawn(tmp_path: 
 
 def test_every_row_has_as_many_points_and_the_best_on_validation_is_taken() -> None:
     ways = grid()
-    counts = {name: sum(way.method == name for way in ways) for name in experiment.RATES}
-    assert len(set(counts.values())) == 1 and len(set(ways)) == len(ways)
-    best = {name: [way for way in ways if way.method == name][3] for name in experiment.RATES}
+    assert Counter(way.method for way in ways) == {"SFT": 6, "self-play": 6, "DITTO": 6} and len(set(ways)) == 18
+    best = {name: [way for way in ways if way.method == name][3] for name in ("SFT", "self-play", "DITTO")}
     found = [
         {"rows": [{"way": asdict(w), "drawn": {"scores": {"p": 0.8 if w in best.values() else 0.5, "q": None}}}]}
         for w in ways
     ]
     chosen, points = choose(found)
-    assert chosen == best and len(points) == len(ways) and {p["style"] for p in points} == {0.8, 0.5}
+    ditto = best["DITTO"]
+    early = Way("SFT, stopped early", ditto.sft_rate, ditto.sft_steps)
+    assert chosen == {**best, "SFT, stopped early": early}
+    assert len(points) == len(ways) and {p["style"] for p in points} == {0.8, 0.5}
 
 
 def test_the_estimate_counts_the_students() -> None:
     words = estimate(Settings(seeds=5, writers=10, curve=(1, 7), curve_seeds=2))
-    assert "50 times a writer and a seed" in words and "20 with 2 for the curve" in words
+    assert "50 times a writer and a seed" in words and "20 with 3 for the curve" in words
     assert estimate(replace(Settings(), curve=(7,), quick=True)).startswith("0 students to choose")
 
 
@@ -88,7 +91,12 @@ def test_the_paper_is_in_the_catalogue() -> None:
 
 
 def test_a_cell_measures_every_way_to_learn_on_the_same_requests() -> None:
-    ways = (Way("SFT", 2e-3, 2), Way("self-play", 2e-3, 2, 1e-3, 1), Way("DITTO", 2e-3, 2, 1e-3, 1))
+    ways = (
+        Way("SFT, stopped early", 2e-3, 2),
+        Way("SFT", 2e-3, 3),
+        Way("self-play", 2e-3, 2, 1e-3, 1),
+        Way("DITTO", 2e-3, 2, 1e-3, 1),
+    )
     found = run_cell(Cell(on_shelf("validation")[0].name, 3, 2, "validation", ways, prompts=3))
     assert [row["row"] for row in found["rows"]] == list(outcome.ORDER)
     ids = {tuple(row[how]["scores"]) for row in found["rows"] for how in ("drawn", "greedy")}

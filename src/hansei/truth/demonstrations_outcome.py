@@ -12,7 +12,7 @@ from hansei.core.result import Row
 
 Found = Sequence[Mapping[str, Any]]
 """Cells, as `demonstrations_town.run_cell` returns them."""
-ORDER = ("base", "few-shot prompting", "SFT", "self-play", "DITTO")
+ORDER = ("base", "few-shot prompting", "SFT, stopped early", "SFT", "self-play", "DITTO")
 OURS = "DITTO"
 Scores = Mapping[str, float | None]
 """Prompt id to a value; None where it is not measured."""
@@ -47,7 +47,7 @@ def curve_rows(cells: Found, numbers: Sequence[int]) -> list[Row]:
         scores = {name: _values(mine, name, "drawn", "scores") for name in ORDER if name != "self-play"}
         row: dict[str, Any] = {"row": f"{shown} demonstrations", "shown": shown}
         row |= {_column(name): _figure(table) for name, table in scores.items()}
-        for other in ("few-shot prompting", "SFT"):
+        for other in ("few-shot prompting", "SFT, stopped early", "SFT"):
             row[f"over_{_column(other)}"] = _figure(_wins(scores[OURS], scores[other]))
         made.append(row)
     return made
@@ -113,7 +113,8 @@ def _bar(axis: Any, place: int, figure: Figure, colour: str) -> None:
 
 
 def _column(name: str) -> str:
-    return {"few-shot prompting": "few_shot", "self-play": "self_play"}.get(name, name.lower())
+    short = {"few-shot prompting": "few_shot", "self-play": "self_play", "SFT, stopped early": "early_sft"}
+    return short.get(name, name.lower())
 
 
 def _values(cells: Found, name: str, how: str, *path: str) -> dict[tuple[int, str], Scores]:

@@ -22,8 +22,8 @@ from hansei.town.letters_words import STYLE
 from hansei.truth import demonstrations as method
 
 MODEL = "town:letters"
-Taught = Literal["SFT", "self-play", "DITTO"]
-TAUGHT: tuple[Taught, ...] = ("SFT", "self-play", "DITTO")
+Taught = Literal["SFT, stopped early", "SFT", "self-play", "DITTO"]
+"""The first is what DITTO starts from; `SFT` is as long as is best for it alone."""
 UNTAUGHT = ("base", "few-shot prompting")
 LONGEST = 64
 """Tokens of a letter at most; the town's have half as many."""
@@ -31,8 +31,10 @@ ASKED = {"drawn": 1.0, "greedy": 0.0}
 """How letters are asked for, and at which temperature."""
 STOP_LOSS = 0.02
 """SFT stops after a step with a lower loss: there is nothing left to learn from these letters."""
-BATCH = 12
-"""Pairs of a step: half of the paper's."""
+BATCH = 8
+"""Pairs of a step: a third of the paper's."""
+RANK = 8
+"""Of the adapters; the paper's 32 are for layers twenty times as wide."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Way:
     sft_steps: int
     """Steps of SFT at most."""
     rate: float = 0.0
-    """Learning rate of DPO; without meaning for SFT."""
+    """Learning rate of DPO."""
     steps: int = 0
-    """Steps of DPO."""
+    """Steps of DPO; 0: SFT alone."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,13 @@ def teach(model: str, way: Way, shown: Sequence[Prompt], seed: int, folder: Path
         schedule="constant",
         warmup=0,
         max_length=256,
+        lora_rank=RANK,
+        lora_alpha=2 * RANK,
         seed=seed,
         device="cpu",
     )
     start = method.imitate(model, shown, folder / f"sft-{way.sft_rate:g}-{way.sft_steps}", sft, STOP_LOSS)
-    if way.method == "SFT":
+    if not way.steps:
         return start
     dpo = replace(sft, learning_rate=way.rate, steps=way.steps, batch=BATCH)
     own = method.DITTO if way.method == "DITTO" else method.SPIN
