@@ -160,6 +160,7 @@ PAPERS: tuple[Paper, ...] = (
         "Notes on each passage before the answer gain 7.9 points of exact match when every passage is "
         "noise, and 10.5 of rejection rate on questions beyond the model's knowledge.",
         signals=("imitation",),
+        run="hansei.reading.reading_notes_paper:run",
     ),
     Paper(
         9,
