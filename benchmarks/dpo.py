@@ -21,7 +21,7 @@ import time
 from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from hansei.core.records import Lesson, user
@@ -87,6 +87,7 @@ def run(model: str, rows: list[dict[str, Any]], precomputed: bool, args: argpars
             model=policy, ref_model=None if precomputed else reference, args=config, train_dataset=dataset(rows),
             processing_class=tokenizer, callbacks=[clock],
         )  # fmt: skip
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
         before = time.perf_counter() - began - sum(clock.seconds)
     return statistics.median(clock.seconds[WARM:]), before
