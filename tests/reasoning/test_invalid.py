@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -122,6 +124,19 @@ def test_a_pipeline_that_is_not_there_is_said() -> None:
         recogniser("spacy:no_such_pipeline")
     with pytest.raises(BadInput, match="rules"):
         recogniser("magic")
+
+
+def test_a_pipeline_that_is_there_finds_names_and_the_rules_find_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for spaCy, which is no dependency: `spacy.load(NAME)(text).ents` with labels and places."""
+
+    def pipeline(text: str) -> SimpleNamespace:
+        at = text.index("the old mill")
+        mill = SimpleNamespace(start_char=at, end_char=at + 12, label_="FAC", text="the old mill")
+        return SimpleNamespace(ents=[mill, SimpleNamespace(start_char=0, end_char=5, label_="CARDINAL", text="3 + 4")])
+
+    monkeypatch.setitem(sys.modules, "spacy", SimpleNamespace(load=lambda name: pipeline))
+    found = recogniser("spacy:any")("3 + 4 = 7 at the old mill with Ann.", "Is Ann there?")
+    assert [(s.type, s.text) for s in found] == [("equation", "3 + 4 = 7"), ("name", "the old mill")]
 
 
 def test_gsm8k_can_be_spoilt_almost_always(public_data: Callable[[str], Path]) -> None:
