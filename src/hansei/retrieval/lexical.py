@@ -1,6 +1,6 @@
 """Lexical search: BM25 (Robertson & Zaragoza 2009, in Lucene's variant) by bm25s.
 
-Chosen over SQLite's FTS5 by benchmarks/retrieval.py: the same passages are found, and a query takes a hundredth of the
+Chosen over SQLite's FTS5 by benchmarks/retrieval.py: the same passages are found, and a query takes a ninetieth of the
 time, as FTS5 scores every passage that holds any word of it by reading its list anew. What FTS5 has, an index that
 is changed in place, is made up for by keeping the passages' words: only new passages are read.
 """
