@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Iterator
 from itertools import combinations, islice
+from pathlib import Path
 
 import pytest
 
 from hansei.core.records import Attempt, Prompt, Sampling
 from hansei.judges.exact import TownJudge
+from hansei.models.load import load
+from hansei.steps import town_base
 from hansei.town import letters, letters_text
 from hansei.town import letters_grading as grading
 from hansei.town.letters import GENERIC, Topic, letter, on_shelf, prompts, writers
@@ -131,3 +134,10 @@ def test_the_town_s_judge_knows_letters() -> None:
 
 def _attempt(prompt: Prompt, text: str) -> Attempt:
     return Attempt("a", prompt.id, "m", "plain", Sampling(), 0, prompt.messages, text, "stop")
+
+
+def test_the_checks_that_are_told_are_those_of_the_shipped_base() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "docs/measured/town-base-letters.json").read_text())
+    assert measured["fingerprint"] == load("town:letters", device="cpu").fingerprint
+    assert measured["passed"] and measured["errors"] == 0
+    assert [row["row"] for row in measured["rows"]] == [name for name, *_ in town_base.TASKS["letters"]()]
