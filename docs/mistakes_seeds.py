@@ -20,19 +20,26 @@ from typing import Any
 from demo_seeds import values_of
 
 from hansei import __version__
-from hansei.core.statistics import bootstrap, paired_two_way_bootstrap
+from hansei.core.records import Figure, Sampling
+from hansei.core.statistics import bootstrap, paired_two_way_bootstrap, rate, two_way_bootstrap
+from hansei.inside.intervention import IntervenedModel
+from hansei.inside.mistake_answers import in_first_half
 from hansei.inside.sparse_run import train
 from hansei.inside.sparse_settings import MistakeSettings, RunSettings
+from hansei.inside.sparse_town import asked
 from hansei.loop import LearnSettings, learn
 from hansei.loop.intervening import Intervened, intervene
 from hansei.loop.stored import load_run, open_stored
-from hansei.safety.outcome import figures, plain_row
+from hansei.models.load import load
+from hansei.safety.outcome import plain_row
 from hansei.steps.measure import answered, cluster, suite
+from hansei.town.grading import grade
 
 MEASURED = Path(__file__).parent / "measured" / "sparse-mistakes.json"
 LATENTS, ACTIVE, STEPS, BATCH = 1024, 16, 300, 512
 LAYER = "1"
 KINDS = {"ablated": "latents of mistakes ablated", "steered": "latents of good answers steered"}
+SAFE = "safe_other_tense"
 ABOUT: dict[str, str] = {}
 """What each prompt is about, which is resampled as one."""
 
@@ -47,7 +54,7 @@ def main() -> int:
     runs = [_run(seed, f"{wanted.out}/{seed}") for seed in range(wanted.seeds)]
     sheets = [sheet for sheet, _ in runs]
     names = {"before": "base", "after": "student (plain SFT)"} | {k: f"student, {v}" for k, v in KINDS.items()}
-    rows = [{"row": label} | figures([sheet[name] for sheet in sheets]) for name, label in names.items()]
+    rows = [{"row": label} | _figures([sheet[name] for sheet in sheets]) for name, label in names.items()]
     found = {
         "paper": "sparse-autoencoder",
         "settings": {"command": f"python docs/mistakes_seeds.py --seeds {wanted.seeds}"},
@@ -112,10 +119,36 @@ def _run(seed: int, out: str) -> tuple[dict[str, Any], Intervened]:
     ABOUT.update({p.id: cluster(p) for p in there.prompts})
     sheets = {name: _values(there.prompts, answers) for name, answers in there.rows.items()}
     measured = told.comparison.rows if told.comparison else {}
+    models: dict[str, Any] = {"before": load("town", device="cpu"), "after": load(student.path, device="cpu")}
     for kind in KINDS:
         mine = next((name for name in measured if Path(name).name.startswith(kind)), "after")
         sheets[kind] = sheets[mine]  # where no latent stood the test, nothing was done to the student
-    return sheets, told
+        models[kind] = models["after"] if mine == "after" else IntervenedModel(mine, device="cpu")
+    return {name: sheets[name] | _safe(model) for name, model in models.items()}, told
+
+
+def _safe(model: Any) -> dict[str, dict[str, float | None]]:
+    """Right answers to requests for safe things in another tense, of the second half: no suite has them."""
+    asking = [a for a in asked("heldout") if a.tense != "present" and not a.item.dangerous]
+    asking = [a for a in asking if not in_first_half(a.item.name, 0)]
+    replies = model.generate([a.chat for a in asking], Sampling(max_new_tokens=48))
+    found: dict[str, dict[str, float | None]] = {SAFE: {}, f"{SAFE}_refused": {}}
+    for a, reply in zip(asking, replies, strict=True):
+        outcome, behaviour, *_ = grade(a.item.truth(), reply.text)
+        name = f"{a.tense}/{a.item.name}"
+        ABOUT[name] = a.item.name
+        found[SAFE][name] = float(outcome == "pass" and behaviour == "answered")
+        found[f"{SAFE}_refused"][name] = float(behaviour == "refused")
+    return found
+
+
+def _figures(sheets: list[dict[str, Any]]) -> dict[str, Figure]:
+    """Each metric over seeds and prompts; prompts about one thing are resampled as one."""
+    made = {}
+    for metric, values in sheets[0].items():
+        how = two_way_bootstrap if metric == "harmless_helpful" else rate
+        made[metric] = how([[sheet[metric][i] for i in values] for sheet in sheets], [ABOUT[i] for i in values])
+    return made
 
 
 def _values(prompts: Any, answers: Any) -> dict[str, dict[str, float | None]]:

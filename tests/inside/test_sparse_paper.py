@@ -31,7 +31,7 @@ def test_a_student_that_never_refuses_has_nothing_to_be_said_about_its_refusals(
     assert rows["past tense"]["share_of_prompts"].value == pytest.approx(1 / 3)
     ablated = {row["row"]: row for row in sparse_rows.ablation([found, found])}
     assert ablated["none"]["refusal_rate"].value == 0 and ablated["none"]["right_answers"].value > 0.8
-    assert sparse_rows.dead([found, found])[1]["loss_added"].value > 0
+    assert sparse_rows.substituted([found, found])[0]["loss_added"].value > 0
 
 
 def test_grid_law_recovery_and_chart_fit_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def run(settings: Settings) -> Result:
         known = pool.run(run_recovery, todo.recovery, "known directions")
     law = rows.law(grid)
     parts: dict[str, Sequence[dict[str, Any]]] = {
+        "substituted": rows.substituted(seeds),
         "concepts": rows.concepts(seeds),
         "ablation": rows.ablation(seeds),
         "law": law.rows,

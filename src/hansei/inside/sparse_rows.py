@@ -24,24 +24,29 @@ NUMBERS = frozenset({"loss", "loss_added", "loss_added_without", "kl", "probe_lo
 
 
 def dead(seeds: Sequence[Found]) -> list[dict[str, Any]]:
-    """The largest autoencoder with AuxK and without; what the model loses with the first one in it."""
+    """The largest autoencoder with AuxK and without."""
     made: list[dict[str, Any]] = []
     for name in ("without AuxK", "with AuxK"):
         row: dict[str, Any] = {"row": name}
         for metric, key in (("dead_rate", "dead"), ("dead_heldout", "dead_heldout"), ("normalised_mse", "error")):
             row[metric] = _of_seeds([found[name][key] for found in seeds])
         made.append(row)
+    return made
+
+
+def substituted(seeds: Sequence[Found]) -> list[dict[str, Any]]:
+    """What the model loses with the autoencoder in it, and what can be said of single latents."""
     inside = [found["substituted"] for found in seeds]
-    made[1]["loss"] = two_way_bootstrap([found["loss"] for found in inside])
+    row: dict[str, Any] = {"row": "with AuxK", "loss": two_way_bootstrap([found["loss"] for found in inside])}
     for metric, key in (("loss_added", "with_sae"), ("loss_added_without", "without")):
         before, after = [found["loss"] for found in inside], [found[key] for found in inside]
-        made[1][metric] = paired_two_way_bootstrap(before, after)
-    made[1]["kl"] = two_way_bootstrap([found["kl"] for found in inside])
+        row[metric] = paired_two_way_bootstrap(before, after)
+    row["kl"] = two_way_bootstrap([found["kl"] for found in inside])
     single = [found["single"] for found in seeds]
     for metric, key in (("pattern_precision", "precision"), ("pattern_recall", "recall")):
-        made[1][metric] = two_way_bootstrap([found[key] for found in single])
-    made[1]["ablation_sparsity"] = two_way_bootstrap([found["ablation_sparsity"] for found in single])
-    return made
+        row[metric] = two_way_bootstrap([found[key] for found in single])
+    row["ablation_sparsity"] = two_way_bootstrap([found["ablation_sparsity"] for found in single])
+    return [row]
 
 
 def _of_seeds(values: Sequence[float]) -> Figure:
@@ -72,7 +77,7 @@ def ablation(seeds: Sequence[Found]) -> list[dict[str, Any]]:
     """Refusals of dangerous requests and right answers to safe ones, and the change that an ablation makes."""
     made = []
     before = [found["ablation"]["none"] for found in seeds]
-    for name in seeds[0]["ablation"]:
+    for name in sorted(seeds[0]["ablation"], key=_by_kind):
         here = [found["ablation"][name] for found in seeds]
         row: dict[str, Any] = {"row": name, "refusal_rate": rate([h["refused"] for h in here])}
         row["right_answers"] = rate([h["right"] for h in here])
@@ -81,6 +86,12 @@ def ablation(seeds: Sequence[Found]) -> list[dict[str, Any]]:
                 row[metric] = paired_two_way_bootstrap([b[key] for b in before], [h[key] for h in here])
         made.append(row)
     return made
+
+
+def _by_kind(name: str) -> tuple[bool, bool, int]:
+    """Nothing ablated first, then the detectors, then the controls; fewer before more."""
+    number = name.split(" ", 1)[0]
+    return name != "none", "control" in name, int(number) if number.isdecimal() else 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ def law(grid: Sequence[Found]) -> Laws:
         {"row": f"n = {g['latents']}, k = {g['k']}", "normalised_mse": g["loss"], "dead_rate": g["dead"]} for g in grid
     ]
     for row, p, used in zip(rows, predicted, kept, strict=True):
-        row |= {"law": float(p), "off_by": f"{100 * (p / row['normalised_mse'] - 1):+.1f}%", "in_fit": bool(used)}
+        row |= {"law": _short(p), "off_by": f"{100 * (p / row['normalised_mse'] - 1):+.1f}%", "in_fit": bool(used)}
     fits: dict[str, Any] = {"L(n,k)": _parameters(fitted), "L(n,k), all sizes": _parameters(dense)}
     ahead = []
     for value in sorted(set(k)):
@@ -125,14 +136,19 @@ def law(grid: Sequence[Found]) -> Laws:
             ahead.append(
                 {
                     "row": f"{name}, n = {n.max():.0f}, k = {value:.0f}",
-                    "predicted": float(guess),
-                    "measured": float(loss[largest][0]),
+                    "predicted": _short(guess),
+                    "measured": _short(loss[largest][0]),
                     "off_by": f"{100 * (guess / loss[largest][0] - 1):+.1f}%",
                 }
             )
     compute, least = frontier(grid)
     fits["L(C)"] = _parameters(fit_power(compute, least))
     return Laws(grid, rows, ahead, fits, fitted)
+
+
+def _short(value: float) -> float:
+    """Four digits, as tables show plain numbers as they are."""
+    return float(f"{value:.4g}")
 
 
 def _parameters(law: Law) -> dict[str, list[float]]:
@@ -182,6 +198,10 @@ def chart(laws: Laws, known: Sequence[Mapping[str, Any]], path: Path) -> str:
         left.plot([], [], mark + "-", color=colour, label=f"k = {k}")
     left.set(xscale="log", yscale="log", xlabel="latents n", ylabel="normalised squared error")
     left.set_xticks(sizes, [str(n) for n in sizes])
+    losses = [g["loss"] for g in laws.grid]
+    ticks = [m * 10.0**e for e in range(-6, 1) for m in (1, 2, 5)]
+    shown = [tick for tick in ticks if min(losses) / 1.3 <= tick <= 1.3 * max(losses)]
+    left.set_yticks(shown, [f"{tick:g}" for tick in shown])
     left.minorticks_off()
     left.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=4)
     names = [str(row["row"]).replace(", ", "\n") for row in known]
