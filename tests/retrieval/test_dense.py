@@ -177,4 +177,5 @@ def test_hostile_passages_are_encoded_too(folder: Path) -> None:
     odd = [Passage(str(i), "", text) for i, text in enumerate(["", "\x07\x1b[0m", "\ufffd", "x" * 50_000, " "])]
     found = open_dense(odd, Encoder(folder, device="cpu")).search(["x", ""], 5)
     assert [len(hits) for hits in found] == [5, 5]
+    assert open_search(str(folder), [Passage("1", "", "lamp " * 60), PASSAGES[0]], device="cpu").cut == 1
     assert len(odd) < dense.PART

@@ -63,7 +63,7 @@ def answer_questions(settings: AnswerSettings, name: str, say: Say = tell) -> Le
         say(str(there.passages))
     identity = _identity(settings, name, there)
     with run.open_run(settings.out, identity) as journal:
-        prompts = _found(settings, there)
+        prompts = _found(settings, there, say)
         run.store(journal, "prompt", prompts)
         by, model = judge_of(settings), model_of(settings.model, settings.base_url, settings)
         method = _begun(_entry(name), settings, prompts, model, journal) or there.method
@@ -126,12 +126,14 @@ def _read(settings: AnswerSettings, entry: Answering) -> _Questions:
     return _Questions(prompts, passages, method_of(entry)[1](settings))
 
 
-def _found(settings: AnswerSettings, there: _Questions) -> list[Prompt]:
+def _found(settings: AnswerSettings, there: _Questions, say: Say) -> list[Prompt]:
     """The questions with their passages."""
     if there.passages is None:
         return there.prompts
     passages = there.passages.passages
     search = open_search(settings.search, passages, Path(settings.out) / INDEX, device=settings.device)
+    if search.cut:
+        say(f"{search.cut:,} passages are longer than {settings.search} reads: it searches their beginnings only")
     return with_passages(there.prompts, passages, search, settings.top_k)
 
 

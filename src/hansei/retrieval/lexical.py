@@ -48,6 +48,7 @@ class Lexical:
     """A BM25 index of passages. Make one with `open_lexical`."""
 
     name = "lexical"
+    cut = 0
 
     def __init__(self, bm25: Any, vocabulary: dict[str, int], size: int) -> None:
         self._bm25, self._vocabulary, self._size = bm25, vocabulary, size

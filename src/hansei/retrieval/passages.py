@@ -15,7 +15,7 @@ from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.keys import content_key
-from hansei.core.rows import SUFFIXES, read_rows
+from hansei.core.rows import read_rows
 
 TEXTS = (".txt", ".md", ".text")
 """Files of a folder that are read."""
@@ -175,9 +175,3 @@ def _decoded(file: Path, odd: Counter[str]) -> str:
     if encoding != "utf-8-sig":
         odd[f"files read as {encoding}"] += 1
     return text.replace("\r\n", "\n")
-
-
-def is_source(path: str | Path) -> bool:
-    """Whether passages can be read from there: a folder, or a file of a known kind."""
-    path = Path(path)
-    return path.is_dir() or any(path.name.lower().removesuffix(".gz").endswith(suffix) for suffix in SUFFIXES)

@@ -18,6 +18,8 @@ class Search(Protocol):
 
     name: str
     """`lexical` or `dense`."""
+    cut: int
+    """Passages that were read in part only, as they are too long for the encoder; of those read by this call."""
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """For each query at most k passages, best first."""
