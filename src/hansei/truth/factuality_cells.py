@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
@@ -78,7 +78,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         base, place = load("town:registry", device="cpu"), Path(folder)
         cases = method.sample(base, lives("train", TAUGHT), _drawn(cell.seed), journal)
-        scored = scores(base, cases, [run.reward for run in cell.runs], journal)
+        scored = scores(base, cases, [run.reward for run in cell.runs], cell.seed, journal)
         asked = lives(cell.split, MEASURED) + (strangers() if cell.split == "heldout" else [])
         rows = _untuned(base, asked, cell, journal) if cell.split == "heldout" else []
         for number, run in enumerate(cell.runs):
@@ -128,10 +128,11 @@ def strangers() -> list[Prompt]:
 
 
 def scores(
-    base: Model, cases: Sequence[Case], rewards: Sequence[Reward], journal: Journal
+    base: Model, cases: Sequence[Case], rewards: Sequence[Reward], seed: int, journal: Journal
 ) -> dict[Reward, list[Scored]]:
     """The same answers, scored in each way."""
-    confidence = Confidence(base, town.questions, journal, town.ASKING)
+    asking = replace(town.ASKING, sampling=replace(town.ASKED, seed=seed))
+    confidence = Confidence(base, town.questions, journal, asking)
     told = method.score(cases, town.split, town.supported)
 
     def worth(name: Reward) -> Worth:
@@ -157,7 +158,7 @@ def _untuned(base: Model, asked: Sequence[Prompt], cell: Cell, journal: Journal)
         {"row": f"base at temperature {LOW}", **measure(base, asked, cell, journal, LOW)},
     ]
     ten = method.sample(base, asked, _drawn(cell.seed), journal)
-    for name, scored in scores(base, ten, ("reference", "max"), journal).items():
+    for name, scored in scores(base, ten, ("reference", "max"), cell.seed, journal).items():
         best = [(one.prompt, one.attempt) for one in method.best_of(scored)]
         rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best, len(asked))})
     return rows

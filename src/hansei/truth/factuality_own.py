@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +31,8 @@ class Settings:
     """The model to be tuned: a folder or a Hugging Face name."""
     prompts: str
     """JSONL, CSV or Parquet with `prompt` or `messages`; or a set of questions: TruthfulQA's CSV, NQ-open's JSONL, a
-    JSON list of question and answer. Rows without `split` are divided: 60% train, 40% heldout."""
+    JSON list of question and answer. Rows without `split` are divided: 60% train, 40% heldout; rows of validation are
+    left out."""
     out: str
     """Folder of the run: journal, students, result.json. The same command again goes on."""
     score: Against
@@ -201,7 +202,7 @@ def scorer(settings: Settings, base: Model, journal: Journal) -> tuple[Split, Wo
     """How answers are split and claims scored, by the settings."""
     from hansei.models.load import load
     from hansei.truth import factuality_claims as claims
-    from hansei.truth.factuality_confidence import EXAMPLES, Asking, Confidence
+    from hansei.truth.factuality_confidence import EXAMPLES, SAMPLING, Asking, Confidence
     from hansei.truth.factuality_questions import by_reference
 
     judge = base
@@ -217,10 +218,11 @@ def scorer(settings: Settings, base: Model, journal: Journal) -> tuple[Split, Wo
         return split, by_reference
     if settings.passages is not None:
         return split, claims.by_passages(judge, claims.search_in(settings.passages), journal)
+    apart = settings.seed + 1_000_003  # or an answer would be among the draws that it is held against
     if settings.claims == "whole":  # asked as it was sampled
-        asking = Asking(draws=settings.draws, sampling=_drawn(settings, settings.temperature))
+        asking = Asking(draws=settings.draws, sampling=replace(_drawn(settings, settings.temperature), seed=apart))
         return split, Confidence(base, claims.the_prompt_itself, journal, asking).by("own")
-    asking = Asking(draws=settings.draws, examples=EXAMPLES)
+    asking = Asking(draws=settings.draws, sampling=replace(SAMPLING, seed=apart), examples=EXAMPLES)
     write = claims.questions_by_model(judge, journal)
     return split, Confidence(base, write, journal, asking).by(settings.measure or "max")
 
