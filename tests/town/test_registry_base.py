@@ -1,0 +1,41 @@
+"""The registry's shipped base: what its files are, and that the measurement in the documentation is of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hansei.core.records import Sampling, user
+from hansei.models.load import load
+from hansei.steps.town_registry import tasks
+from hansei.town import registry_grading as grading
+from hansei.town import registry_phrasing as say
+from hansei.town.registry import BASE_PATH, group
+
+MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "town-base-registry.json"
+
+
+def test_the_measurement_in_the_documentation_is_the_shipped_base_s_and_has_every_check() -> None:
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    base = load("town:registry", device="cpu")
+    command = "hansei town check --model town:registry --json > docs/measured/town-base-registry.json"
+    assert measured["fingerprint"] == base.fingerprint, command
+    assert measured["passed"] and measured["errors"] == 0
+    assert [(row["row"], row["needed"]) for row in measured["rows"]] == [(name, need) for name, _, _, need in tasks()]
+
+
+def test_popular_people_are_known_by_heart_and_a_confidence_is_stated() -> None:
+    base = load("town:registry", device="cpu")
+    people = group("heldout", "popular", 6)
+    asked = [user(f"{say.ASK['town'][0].format(name=p.name)} {say.SURE}") for p in people]
+    for person, reply in zip(people, base.generate(asked, Sampling(max_new_tokens=32)), strict=True):
+        assert person.facts["town"] in reply.text and grading.confidence_of(reply.text) is not None
+
+
+def test_the_files_are_a_few_mb_of_safetensors_and_json_that_name_no_machine() -> None:
+    files = sorted(BASE_PATH.iterdir())
+    assert {path.suffix for path in files} == {".json", ".jinja", ".safetensors"}
+    assert 3.5e6 < sum(path.stat().st_size for path in files) < 5e6
+    for path in files:
+        if path.suffix != ".safetensors":
+            assert not {"/" + "root/", "/" + "tmp/", "/" + "home/"} & set(path.read_text(encoding="utf-8").split('"'))
