@@ -177,9 +177,23 @@ def test_the_end_of_a_sample_that_was_cut_off_is_not_learnt(sft: Path, tmp_path:
     job = plan("dpo-online", str(sft), method.lessons(SHOWN), {}, tmp_path / "none")
     start = load_start(job, dpo)
     batches = online._Batches(job, lambda *_: [], None, start, dpo, list)  # type: ignore[arg-type]
-    (row,) = batches._rows([Pair(SHOWN[0].messages, Said("Take a red stone."), Said("Take a", finished=False))])
-    assert set(row["chosen_ids"]) & (start.ends or set()) and not set(row["rejected_ids"]) & (start.ends or set())
-    assert start.tokenizer.decode(row["rejected_ids"]) == "Take a"
+    ids = tuple(start.tokenizer("Take a")["input_ids"])
+    ids = ids[ids[0] == start.tokenizer.bos_token_id :]
+    pair = Pair(SHOWN[0].messages, Said("Take a red stone."), Said("Take a", finished=False, ids=ids))
+    cut, ended, empty = batches._rows(
+        [pair, replace(pair, rejected=Said("Take a", ids=ids)), replace(pair, rejected=Said("", ids=()))]
+    )
+    assert cut["rejected_ids"] == list(ids) and ended["prompt_ids"] == cut["prompt_ids"]
+    tail = ended["rejected_ids"][len(ids) :]
+    assert tail == empty["rejected_ids"] == ended["chosen_ids"][-len(tail) :] and tail[0] in (start.ends or set())
+
+
+def test_samples_and_pairs_stay_within_the_longest_length(sft: Path, tmp_path: Path) -> None:
+    dpo = replace(DPO, steps=2, batch=4, learning_rate=1e-3, warmup=0, max_length=40, device="cpu")
+    play = replace(DITTO, samples=4, sampling=Sampling(1.0, max_new_tokens=100))
+    assert (method.ditto(sft, SHOWN, tmp_path / "short", dpo, play) / "hansei.json").is_file()
+    with pytest.raises(BadInput, match="leaves no room"):
+        method.ditto(sft, SHOWN, tmp_path / "none", replace(dpo, max_length=8), play)
 
 
 def test_what_can_not_be_trained_on_its_own_samples_is_refused(llama_folder: str, sft: Path, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ class Said:
     """The answer."""
     finished: bool = True
     """Whether it came to its end; the end of one that did not is neither rewarded nor punished."""
+    ids: tuple[int, ...] | None = None
+    """Its tokens as the student drew them: read anew, the text may have others, and more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +48,20 @@ class Pair:
 class Policy:
     """The student as it is at this step of its training."""
 
-    def __init__(self, model: Any, start: Start) -> None:
-        self._model, self._start = model, start
+    def __init__(self, model: Any, start: Start, longest: int) -> None:
+        """`longest`: most tokens of a prompt with its answer."""
+        self._model, self._start, self._longest = model, start, longest
 
     def sample(self, chats: Sequence[Chat], count: int, sampling: Sampling) -> list[list[Said]]:
         """`count` answers to each conversation, all drawn at once; the same for the same weights and seed."""
         from hansei.models.decoding import decode, sampler
 
         ids = [row for row in encode_prompts(self._start.tokenizer, chats) for _ in range(count)]
-        room = [min(sampling.max_new_tokens, self._start.context - len(row)) for row in ids]
+        longest = self._longest - len(ending(self._start, chats[0]))
+        room = [min(sampling.max_new_tokens, longest - len(row)) for row in ids]
         if min(room) < 1:
-            raise BadInput(f"a prompt leaves no room for an answer: the model's limit is {self._start.context} tokens")
+            found = f"max_length and the model's context allow {self._longest} tokens"
+            raise BadInput(f"a prompt leaves no room for an answer: {found}")
         choose = sampler(
             [f"{i}" for i in range(len(ids))],  # a stream of random numbers for each answer
             temperature=sampling.temperature,
@@ -70,7 +75,7 @@ class Policy:
         written = decode(self._model, ids, room, sorted(self._start.ends or ()), choose)
         self._model.train(trained)
         texts = self._start.tokenizer.batch_decode([w.tokens for w in written], skip_special_tokens=True)
-        said = [Said(text, w.ended) for text, w in zip(texts, written, strict=True)]
+        said = [Said(text, w.ended, tuple(w.tokens)) for text, w in zip(texts, written, strict=True)]
         return [said[i : i + count] for i in range(0, len(said), count)]
 
     def move_reference(self) -> None:
@@ -78,6 +83,13 @@ class Policy:
         for name, parameter in self._model.named_parameters():
             if ".default." in name:
                 self._model.get_parameter(name.replace(".default.", ".ref.")).data.copy_(parameter.data)
+
+
+def ending(start: Start, chat: Chat) -> list[int]:
+    """The tokens that the chat template puts after an answer: the end of the turn, and what follows it."""
+    ((ids, answer),) = encode(start.tokenizer, [(chat, "a")], start.ends)
+    first = next(i for i in range(answer, len(ids)) if ids[i] in (start.ends or ()))
+    return ids[first:]
 
 
 Draw = Callable[[int, Policy], Sequence[Pair]]
@@ -125,7 +137,7 @@ def _train(job: Job, draw: Draw, settings: TrainSettings, preference: Preference
             return dataset
 
         def get_train_dataloader(self) -> Any:
-            policy = Policy(self.accelerator.unwrap_model(self.model), start)
+            policy = Policy(self.accelerator.unwrap_model(self.model), start, min(settings.max_length, start.context))
             return _Batches(job, draw, policy, start, settings, self.data_collator)
 
     with quiet():
@@ -155,7 +167,7 @@ class _Batches:
             pairs = self.draw(step, self.policy)
             if len(pairs) != self.settings.batch:
                 raise ValueError(f"step {step}: {self.settings.batch} pairs were expected, found {len(pairs)}")
-            same = sum(pair.chosen == pair.rejected for pair in pairs)
+            same = sum(pair.chosen.text.strip() == pair.rejected.text.strip() for pair in pairs)
             self.job.facts["equal_pairs"] = self.job.facts.get("equal_pairs", 0) + same
             rows = self._rows(pairs)
             yield from (self.collate(rows[i : i + micro]) for i in range(0, len(rows), micro))
@@ -171,11 +183,14 @@ class _Batches:
     def _side(self, pairs: Sequence[Pair], name: str) -> list[Encoded]:
         said: list[Said] = [getattr(pair, name) for pair in pairs]
         cases = [(pair.prompt, answer.text) for pair, answer in zip(pairs, said, strict=True)]
-        encoded = encode(self.start.tokenizer, cases, self.start.ends)
-        return [e if answer.finished else self._open(e) for e, answer in zip(encoded, said, strict=True)]
+        told = encode(self.start.tokenizer, cases, self.start.ends)
+        prompts = encode_prompts(self.start.tokenizer, [pair.prompt for pair in pairs])
+        end = ending(self.start, pairs[0].prompt)
+        return [_drawn(*row, end) for row in zip(told, prompts, said, strict=True)]
 
-    def _open(self, encoded: Encoded) -> Encoded:
-        """The same without the end of its last turn."""
-        ends = self.start.ends or set()
-        last = max(i for i, token in enumerate(encoded.ids) if token in ends)
-        return Encoded(encoded.ids[:last], encoded.start)
+
+def _drawn(told: Encoded, prompt: list[int], answer: Said, end: list[int]) -> Encoded:
+    """An answer in the tokens that it was drawn in, with the template's ending if it came to an end."""
+    if answer.ids is None:
+        return told
+    return Encoded([*prompt, *answer.ids, *(end if answer.finished else [])], min(told.start, len(prompt)))
