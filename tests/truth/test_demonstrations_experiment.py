@@ -24,7 +24,12 @@ STYLES = {"base": 0.2, "few-shot prompting": 0.5, "SFT, stopped early": 0.4, "SF
 
 def measured(scores: dict[str, float | None]) -> dict[str, Any]:
     features = {feature: dict.fromkeys(scores, 1.0) for feature in STYLE}
-    return {"scores": scores, "on_topic": dict.fromkeys(scores, 1.0), "features": features, "counts": {}}
+    return {
+        "scores": scores,
+        "on_topic": dict.fromkeys(scores, 1.0),
+        "features": features,
+        "counts": {"error": 0, "unscored": 0},
+    }
 
 
 def cell(writer: str, seed: int, shown: int = 7, **changed: dict[str, float | None]) -> dict[str, Any]:
@@ -103,3 +108,41 @@ def test_a_cell_measures_every_way_to_learn_on_the_same_requests() -> None:
     assert len(ids) == 1 and len(ids.pop()) == 3
     base = found["rows"][0]["greedy"]
     assert all(base["on_topic"].values()) and json.dumps(found)
+
+
+class InstantPool:
+    """In place of the processes: a cell whose scores are those of STYLES."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        """Takes what a pool takes."""
+
+    def __enter__(self) -> InstantPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
+
+    def run(self, _work: object, tasks: list[Cell], _label: str) -> list[dict[str, Any]]:
+        return [self._found(task) for task in tasks]
+
+    def _found(self, task: Cell) -> dict[str, Any]:
+        made = cell(task.writer, task.seed, task.shown)
+        if not task.untaught:
+            (way,) = task.ways
+            return {"rows": [row | {"way": asdict(way)} for row in made["rows"] if row["row"] == way.method]}
+        taught = {way.method for way in task.ways} | {"base", "few-shot prompting"}
+        return made | {"rows": [row for row in made["rows"] if row["row"] in taught]}
+
+
+def test_a_whole_run_ends_in_tables_a_chart_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "Pool", InstantPool)
+    settings = Settings(out=str(tmp_path), seeds=2, writers=3, curve=(1, 7), curve_seeds=1)
+    result = experiment.run(settings)
+    told = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert [row["row"] for row in told["rows"]] == list(outcome.ORDER) and told["seeds"] == [0, 1]
+    assert [row["ditto"]["n"] for row in told["parts"]["curve"]] == [12, 24]
+    assert set(told["ways"]) == {"SFT, stopped early", "SFT", "self-play", "DITTO"} and len(told["search"]) == 18
+    assert (tmp_path / "demonstrations.svg").is_file() and "few-shot prompting" in str(result)
+    experiment.run(replace(settings, writers=1))  # no interval from one writer, and a chart all the same
+    quick = experiment.run(replace(settings, quick=True))
+    assert quick.parts["curve"] == [] and not quick.files and quick.rows[0]["style"].n == 12

@@ -85,21 +85,8 @@ def chart(rows: Sequence[Row], curve: Sequence[Row], path: Path) -> str:
     left.set_ylabel("features of style met, %")
     left.set_ylim(0, 100)
     for place, name in enumerate(ORDER):
-        points = [(row["shown"], row[_column(name)]) for row in curve if _column(name) in row]
-        right.errorbar(
-            [x for x, _ in points],
-            [100 * f.value for _, f in points],
-            yerr=[
-                [100 * (f.value - f.low) for _, f in points],
-                [100 * (f.high - f.value) for _, f in points],
-            ],
-            color=drawing.COLOURS[place],
-            marker=drawing.MARKS[place],
-            markersize=4,
-            linewidth=1.2,
-            elinewidth=0.7,
-            label=name,
-        )
+        points = [row for row in curve if _column(name) in row]
+        _points(right, [row["shown"] for row in points], [row[_column(name)] for row in points], place, name)
     right.set_xlabel("demonstrations")
     right.set_ylim(0, 100)
     right.legend(fontsize=7)
@@ -107,9 +94,24 @@ def chart(rows: Sequence[Row], curve: Sequence[Row], path: Path) -> str:
 
 
 def _bar(axis: Any, place: int, figure: Figure, colour: str) -> None:
-    value, low, high = (100 * (x or 0.0) for x in (figure.value, figure.low, figure.high))
-    axis.bar(place, value, color=colour, width=0.65)
-    axis.errorbar(place, value, yerr=[[value - low], [high - value]], color="black", linewidth=0.8, capsize=2)
+    axis.bar(place, 100 * (figure.value or 0.0), color=colour, width=0.65)
+    axis.errorbar(place, 100 * (figure.value or 0.0), yerr=_reach([figure]), color="black", linewidth=0.8, capsize=2)
+
+
+def _points(axis: Any, shown: Sequence[int], figures: Sequence[Figure], place: int, name: str) -> None:
+    from hansei.core.drawing import COLOURS, MARKS
+
+    values = [100 * (figure.value or 0.0) for figure in figures]
+    style = {"color": COLOURS[place], "marker": MARKS[place], "markersize": 4, "linewidth": 1.2, "elinewidth": 0.7}
+    axis.errorbar(shown, values, yerr=_reach(figures), label=name, **style)
+
+
+def _reach(figures: Sequence[Figure]) -> list[list[float]]:
+    """How far the intervals reach below and above; 0 where there is none, and where rounding would go below 0."""
+    known = [(f.value or 0.0, f.low, f.high) for f in figures]
+    below = [0.0 if low is None else max(0.0, 100 * (value - low)) for value, low, _ in known]
+    above = [0.0 if high is None else max(0.0, 100 * (high - value)) for value, _, high in known]
+    return [below, above]
 
 
 def _column(name: str) -> str:
