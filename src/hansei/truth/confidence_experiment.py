@@ -28,7 +28,7 @@ VERSION = "1"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (5e-5, 1e-4), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
+SFT_RATES, SFT_STEPS = (1e-4,), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
 RL_RATES, RL_STEPS = (1e-4,), (10, 20)
 TAUGHT, ASKED = 8, 20
 """People of each fame that are taught about, and (at most) that are measured, six questions each."""
@@ -199,6 +199,6 @@ def estimate(settings: Settings) -> str:
         search = 2 * s["chains"] * share + tried
     minutes = (search + s["untaught"] * share + settings.seeds * seed / min(settings.workers, settings.seeds)) / 60
     return (
-        f"{0 if settings.quick else 6} trainings to search, {3 * settings.seeds} students of {settings.seeds} seeds, "
+        f"{0 if settings.quick else 4} trainings to search, {3 * settings.seeds} students of {settings.seeds} seeds, "
         f"{settings.chains} chains a question; at most {minutes:.0f} minutes with {settings.workers} processes"
     )
