@@ -287,7 +287,8 @@ BROKEN: list[tuple[Callable[[Path], list[str]], str]] = [
 def test_a_mistake_of_the_user_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: Callable[[Path], list[str]], message: str
 ) -> None:
-    written(tmp_path / "test.jsonl", [{"text": "one two three four five six seven eight nine ten eleven twelve thirteen"}])
+    thirteen = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    written(tmp_path / "test.jsonl", [{"text": thirteen}])
     (tmp_path / "empty").mkdir()
     (tmp_path / "blank.txt").write_text("\n\n")
     (tmp_path / "weights.bin").write_bytes(b"\0")

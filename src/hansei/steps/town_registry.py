@@ -21,8 +21,8 @@ PEOPLE = 16
 def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], str], bool], float | None]]:
     """It knows the popular and not the rare, and knows the formats in which it will be asked.
 
-    Choosing right is told only: factuality and confidence ask for facts. Multiple choice needs a base that has learnt to
-    look an option up, which this one has not.
+    Choosing right is told only: factuality and confidence ask for facts. Multiple choice needs a base that has learnt
+    to look an option up, which this one has not.
     """
     asked = {suite: [p for split in SPLITS for p in prompts(split, (suite,), count=PEOPLE)] for suite in _SUITES}
     facts, choices = asked["question"], asked["choice"]
