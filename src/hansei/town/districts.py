@@ -60,7 +60,7 @@ DISTRICTS: dict[str, District] = {
     "library": District(
         library_text.documents,
         _HERE / "library_base",
-        steps=3600,
+        steps=10_800,  # 3,600 were too few, see docs/town.md
         batch=2,
         block=256,
         learning_rate=1e-3,
