@@ -35,8 +35,7 @@ from hansei.town.items import Item, items
 from hansei.town.schooling import documents
 
 LAYER = "2"
-TUNING_STEPS, TUNING_RATE = 30, 3e-4
-"""As in `hansei demo`."""
+TUNING_STEPS, TUNING_RATE = 100, 3e-4
 HELDOUT = 40_000
 """Tokens that no autoencoder is trained on."""
 LOOKED_AT = 20
