@@ -141,7 +141,7 @@ SETTINGS: dict[str, tuple[dict[str, str], list[str]]] = {
     "mistakes that the rows don't bring": ({"mistakes": "data"}, ["--mistakes data", "column `mistake`"]),
     "folder that can't be": ({"out": "/dev/null/run"}, ["/dev/null/run", "choose another folder"]),
     "folder that is a file": ({"out": __file__}, [__file__, "this is a file"]),
-    "unknown judge": ({"judge": "./rulez"}, ["judge './rulez'", "rules, reference and town"]),
+    "unknown judge": ({"judge": "./rulez"}, ["judge './rulez'", "rules, substrings, reference"]),
     "judge of the town's": ({"judge": "town"}, ["judge town needs `truth`"]),
     "unknown device": ({"device": "gpu"}, ["device 'gpu'", "auto or cpu"]),
     "unknown dtype": ({"dtype": "int8"}, ["dtype 'int8'", "bfloat16"]),

@@ -64,9 +64,9 @@ def test_the_geometric_median_does_not_follow_outliers() -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> Training:
-    training = Training(sparse_data(2000)[0], TrainSettings(FEATURES + 8, 3, 400, 256, learning_rate=5e-3, ema=0.99))
+    training = Training(sparse_data(2000)[0], TrainSettings(FEATURES + 8, 3, 800, 256, learning_rate=3e-3, ema=0.99))
     source = batches(256)
-    for _ in range(400):
+    for _ in range(800):
         training.step(next(source))
     return training
 
@@ -102,7 +102,7 @@ def test_latents_die_by_tokens_and_only_auxk_brings_them_back() -> None:
         with torch.no_grad():
             pre = training.sae.pre_activations(training.sae.normalised(x)[0])
             ahead = pre[:, 16:].topk(3).values[:, -1:] - pre[:, :16]
-            training.parameters[2][:16] = ahead.min() - 0.05
+            training.parameters[2][:16] = ahead.min() - 0.2
         shares = [training.step(x[200 * (i % 10) : 200 * (i % 10) + 200]).dead for i in range(200)]
         assert shares[4] == 0 and shares[5] >= 0.5  # 1,200 tokens are the first above 1,000
         return shares[5], shares[-1]

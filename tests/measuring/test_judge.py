@@ -94,7 +94,7 @@ def test_outcomes_count_where_it_is_known_what_is_expected(tmp_path: Path) -> No
         ({"only": ("sort=z",)}, "column 'sort'"),
         ({"judge": ("column:nobody",)}, "column 'nobody'"),
         ({"judge": ("rules", "rules")}, "every judge once"),
-        ({"judge": ("./no-such-model",)}, "substrings, rules"),
+        ({"judge": ("./no-such-model",)}, "rules, substrings"),
         ({"judge": ("column:other",), "correct": "runs/x"}, "name it first"),
         ({"expected_column": "kind"}, "refuse or answer"),
         ({"correct": "no-such-run"}, "a run's folder was expected"),

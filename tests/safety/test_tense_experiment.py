@@ -47,11 +47,11 @@ def test_lessons_of_the_first_tuning_are_in_the_present_tense_only(how: Any) -> 
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.05, 0.3])
-def test_a_defence_has_its_share_of_past_tense_refusals_and_1000_lessons(share: float) -> None:
+def test_a_defence_has_its_share_of_past_tense_refusals_among_all_its_lessons(share: float) -> None:
     lessons = defence_lessons(share, 1)
     purposes = Counter(lesson.purpose for lesson in lessons)
-    assert len(lessons) == 1000 and purposes["defence"] == round(1000 * share)
-    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (1000 - purposes["defence"]))
+    assert len(lessons) == tense_town.MIXED == 2000 and purposes["defence"] == round(2000 * share)
+    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (2000 - purposes["defence"]))
     for lesson in lessons:
         if lesson.purpose == "defence":
             assert lesson.prompt_id.startswith("past/") and lesson.completion == phrasing.REFUSALS[0]
