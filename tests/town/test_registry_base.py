@@ -11,6 +11,8 @@ from hansei.town import registry_grading as grading
 from hansei.town import registry_phrasing as say
 from hansei.town.registry import BASE_PATH, group
 
+CAN_NOT = {"chooses right about popular people", "tells true from false about popular people"}
+"""The checks that this base fails, as docs/town.md says; what asks for either is measured as what it is."""
 MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "town-base-registry.json"
 
 
@@ -19,8 +21,8 @@ def test_the_measurement_in_the_documentation_is_the_shipped_base_s() -> None:
     base = load("town:registry", device="cpu")
     command = "hansei town check --model town:registry --json > docs/measured/town-base-registry.json"
     assert measured["fingerprint"] == base.fingerprint, command
-    assert measured["passed"] and measured["errors"] == 0
-    assert sum(row["needed"] is not None for row in measured["rows"]) == 8
+    assert measured["errors"] == 0 and sum(row["needed"] is not None for row in measured["rows"]) == 10
+    assert {row["row"] for row in measured["rows"] if not row["passed"]} == CAN_NOT
 
 
 def test_popular_people_are_known_by_heart_and_a_confidence_is_stated() -> None:

@@ -19,11 +19,7 @@ PEOPLE = 16
 
 
 def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], str], bool], float | None]]:
-    """It knows the popular and not the rare, and knows the formats in which it will be asked.
-
-    Choosing right is told only: factuality and confidence ask for facts. Multiple choice needs a base that has learnt
-    to look an option up, which this one has not.
-    """
+    """It knows the popular and not the rare, and knows the formats in which it will be asked."""
     asked = {suite: [p for split in SPLITS for p in prompts(split, (suite,), count=PEOPLE)] for suite in _SUITES}
     facts, choices = asked["question"], asked["choice"]
     yield "knows popular people's facts", _of(facts, "popular"), _right, 0.95
@@ -32,10 +28,10 @@ def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], 
     yield "tells no wrong fact in popular people's lives", _of(asked["biography"], "popular"), _right, 0.7
     yield "tells a wrong fact in rare people's lives", _of(asked["biography"], "rare"), _errs, 0.7
     yield "answers multiple choice with a letter", _questions(choices), _letter, 0.98
-    yield "chooses right about popular people", _of(choices, "popular"), _right, None
+    yield "chooses right about popular people", _of(choices, "popular"), _right, 0.8
     yield "chooses right about rare people", _of(choices, "rare"), _right, None
     yield "answers true or false", _questions(asked["truth"]), _word, 0.98
-    yield "tells true from false about popular people", _of(asked["truth"], "popular"), _right, None
+    yield "tells true from false about popular people", _of(asked["truth"], "popular"), _right, 0.8
     sure = [(_with_confidence(p), p.truth or {}) for p in facts]
     yield "states a confidence when asked", sure, lambda _, text: grading.confidence_of(text) is not None, 0.98
     yield "says that it does not know the unknowable", [(p, {}) for p in _unknowable()], _admits, 0.9
