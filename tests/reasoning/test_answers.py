@@ -49,6 +49,8 @@ def test_numbers_are_compared_as_numbers(answer: str, truth: str, right: bool) -
         ("] } )", "]})", True),
         ("", "]})", False),
         ("valid", "invalid", False),
+        ("The red lamp.", "red lamp", True),
+        ("the", "a", False),
     ],
 )
 def test_options_words_and_brackets_are_compared_as_what_they_are(answer: str, truth: str, passes: bool) -> None:

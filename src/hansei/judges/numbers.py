@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from hansei.core.numbers import same
 from hansei.core.records import Attempt, Behaviour, Prompt, Verdict
 from hansei.judges.protocol import Case, error_verdict, verdict
-from hansei.judges.reference import references
+from hansei.judges.reference import normalise, references
 
 _OPTION = re.compile(r"\(([A-Za-z])\)")
 _LETTER = re.compile(r"([A-Za-z])[.)]?")
@@ -22,7 +21,7 @@ class NumberJudge:
     """
 
     name = "number"
-    version = "1"
+    version = "2"
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict a case, in the order of the cases."""
@@ -56,10 +55,9 @@ def _is(text: str, reference: str) -> bool:
     if option:
         said = _OPTION.match(text.strip()) or _LETTER.fullmatch(text.strip())
         return said is not None and said[1].upper() == option[1].upper()
-    return _words(text) == _words(reference)
+    return _plain(text) == _plain(reference)
 
 
-def _words(text: str) -> str:
-    """Lower case without punctuation; what is punctuation alone (BBH asks for brackets) as it is, without spaces."""
-    plain = unicodedata.normalize("NFKC", text).lower()
-    return " ".join(re.sub(r"[^\w\s]|_", " ", plain).split()) or "".join(plain.split())
+def _plain(text: str) -> str:
+    """The words; of what has none but signs and articles (BBH asks for brackets) all but the spaces."""
+    return normalise(text) or "".join(text.lower().split())
