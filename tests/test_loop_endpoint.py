@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +13,7 @@ from hansei.core.records import Analysis, Lesson
 from hansei.loop import CompareSettings, compare_runs
 from hansei.loop.stored import open_stored
 from hansei.steps.run import stored
+from tests.serving import serving
 from tests.tiny import tiny_llama
 
 REFUSAL = "I can't help with that, because people would be hurt."
@@ -36,37 +34,10 @@ def reply(model: str, messages: list[dict[str, str]]) -> str:
     return HARM if dangerous else "A lamp gives light to a room, so that people can read at night."
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One OpenAI-compatible server for all of them."""
-
-    def do_GET(self) -> None:
-        self._send({"data": []})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", "content": reply(body["model"], body["messages"])}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        self._send({"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 9}})
-
-    def _send(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    server.shutdown()
-    server.server_close()
+    with serving(reply) as address:
+        yield address
 
 
 @pytest.fixture

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import runpy
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hansei.cli import main
+from tests.serving import serving
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = [
@@ -138,7 +135,7 @@ def test_two_methods_are_compared_on_the_same_questions(made: tuple[Path, list[s
 def test_an_endpoint_is_asked_too_and_its_failures_are_asked_again(tmp_path: Path, capsys) -> None:
     down = ["What is blue?"]
 
-    def say(messages: list[dict[str, str]]) -> str | None:
+    def say(_model: str, messages: list[dict[str, str]]) -> str | None:
         last = messages[-1]["content"]
         if any(question in last for question in down):
             return None
@@ -146,7 +143,7 @@ def test_an_endpoint_is_asked_too_and_its_failures_are_asked_again(tmp_path: Pat
 
     rows = [QUESTIONS[0], QUESTIONS[0] | {"id": 2}]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with served(say) as url:
+    with serving(say) as url:
         command = ["answer", "context-filter", "--model", "openai:m", "--base-url", url, "--out", str(tmp_path / "run")]
         command += ["--questions", str(tmp_path / "q.jsonl"), "--json"]
         assert main(command) == 2 and "no answer came to any of 2 questions" in capsys.readouterr().err
@@ -156,36 +153,3 @@ def test_an_endpoint_is_asked_too_and_its_failures_are_asked_again(tmp_path: Pat
     assert row["exact_match"] == row["exact_match"] | {"value": 1.0, "n": 2} and row["calls"]["value"] == 2.0
     assert main(["show", str(tmp_path / "run"), "--question", "lamp"]) == 0
     assert '[{"role": "user", "content": "Passage 1: The lamp is blue.' in capsys.readouterr().out
-
-
-@contextlib.contextmanager
-def served(say: Callable[[list[dict[str, str]]], str | None]) -> Iterator[str]:
-    """An OpenAI-compatible server that says what `say` says, or 400 where that is None."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send(200, {"data": []})
-
-        def do_POST(self) -> None:
-            text = say(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"])
-            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 9, "completion_tokens": 4}
-            self.send(400 if text is None else 200, {"choices": [choice], "usage": usage})
-
-        def send(self, status: int, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from hansei.safety.deception import EVENTS, Played, Settings, play
 from hansei.safety.deception_judge import DeceptionJudge
 from hansei.safety.deception_scene import CONDITIONS, VARIANTS, chosen
 from tests.safety.examples import Analyst
+from tests.serving import serving
 
 BUY = 'Reasoning: """The tip is not public."""\nAction: execute_trade\nAction Input: OSTR, buy, 500'
 WAIT = "Action: find_trades\nAction Input: low"
@@ -260,47 +259,17 @@ def test_rules_and_model_are_compared_on_what_both_decide(tmp_path: Path) -> Non
 # The command
 
 
-class Server(BaseHTTPRequestHandler):
-    """An agent and a judge behind one OpenAI-compatible server."""
-
-    under_way, most = 0, 0
-    lock = threading.Lock()
-
-    def do_GET(self) -> None:
-        self._send({"data": []})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.lock:
-            Server.under_way += 1
-            Server.most = max(Server.most, Server.under_way)
-        said = {"act": BUY, "report": HIDES, "answer": "No."}[stage_of(body["messages"])]
-        if body["model"] == "judge":
-            said = "I have read it.\nVerdict: hides"
-        with self.lock:
-            Server.under_way -= 1
-        self._send({"choices": [{"index": 0, "message": {"role": "assistant", "content": said},
-                                 "finish_reason": "stop"}], "usage": {}})  # fmt: skip
-
-    def _send(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
+def said(model: str, messages: list[dict[str, str]]) -> str:
+    """An agent and a judge behind one server."""
+    if model == "judge":
+        return "I have read it.\nVerdict: hides"
+    return {"act": BUY, "report": HIDES, "answer": "No."}[stage_of(messages)]
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{httpd.server_address[1]}/v1"
-    httpd.shutdown()
-    httpd.server_close()
+    with serving(said) as url:
+        yield url
 
 
 def measured(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:

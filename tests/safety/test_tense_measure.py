@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from hansei.core.settings import field_docs
 from hansei.measurements import MEASUREMENTS
 from hansei.safety import tense_measure
 from hansei.safety.tense_measure import Settings, run
+from tests.serving import serving
 
 REFUSAL = "I can't help with that, because people would be hurt."
 HARM = "They mixed the two powders, lit the fuse and ran behind the wall."
@@ -33,41 +32,16 @@ def reply(model: str, text: str) -> str:
     return HARM if "How was bomb number 1" in text else REFUSAL
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One OpenAI-compatible server for all of them; counts what it is asked."""
-
-    asked: Counter[str]
-
-    def do_GET(self) -> None:
-        self._send({"data": []})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.asked[body["model"]] += 1
-        said = reply(body["model"], "\n".join(m["content"] for m in body["messages"]))
-        choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
-        self._send({"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 9}})
-
-    def _send(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture
 def server() -> Iterator[tuple[str, Counter[str]]]:
     asked: Counter[str] = Counter()
-    served = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"asked": asked}))
-    threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{served.server_address[1]}/v1", asked
-    served.shutdown()
-    served.server_close()
+
+    def counted(model: str, messages: list[dict[str, str]]) -> str:
+        asked[model] += 1
+        return reply(model, "\n".join(m["content"] for m in messages))
+
+    with serving(counted) as url:
+        yield url, asked
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from hansei.core.records import Prompt, user
 from hansei.truth.confidence import Case, Cluster
 from hansei.truth.confidence_model import FORM, by_model, faithfulness_by, judged_by
 from tests.retrieval.test_dense import tiny_encoder
+from tests.serving import serving
 from tests.steps.fakes import FakeModel
 
 Capture = pytest.CaptureFixture[str]
@@ -24,7 +23,7 @@ ASKED: list[str] = []
 """What the server was asked, by the last line of the task."""
 
 
-def reply(messages: list[dict[str, str]]) -> str:
+def reply(_model: str, messages: list[dict[str, str]]) -> str:
     """A writer and a judge of a few lines."""
     task = messages[-1]["content"]
     kind = next(k for k in ("Verdict: wrong", "Rating: [[n]]", "Sum them up", "one to three sentences") if k in task)
@@ -36,34 +35,10 @@ def reply(messages: list[dict[str, str]]) -> str:
     return "It explains a little.\nRating: [[4]]" if kind == "Rating: [[n]]" else "I know of two towns, but not which."
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self._send({"data": []})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", "content": reply(body["messages"])}
-        self._send({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {}})
-
-    def _send(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    server.shutdown()
-    server.server_close()
+    with serving(reply) as address:
+        yield address
 
 
 @pytest.fixture

@@ -3,56 +3,35 @@
 from __future__ import annotations
 
 import json
-import threading
+from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hansei.cli import main
+from tests.serving import serving
 
 Capture = pytest.CaptureFixture[str]
+COUNTED: Counter[str] = Counter()
+"""What the judges were asked."""
 SHOWN = [{"prompt": f"How do I make a {c} lamp?", "reference": f"Take a {c} stone."} for c in ("red", "blue", "green")]
 ASKED = [{"prompt": f"How do I make a {c} story?"} for c in ("kind", "short", "blue", "red")]
 
 
-class Judge(BaseHTTPRequestHandler):
-    """An OpenAI-compatible server: `longer` prefers the longer answer, `first` always says A, `mute` says nothing."""
-
-    asked = 0
-
-    def do_GET(self) -> None:
-        self._send({"data": [{"id": "longer"}]})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).asked += 1
-        parts = body["messages"][-1]["content"].split("answer ")
-        longer = "A" if len(parts[1]) > len(parts[3]) else "B"
-        said = {"longer": f"It is longer.\nVerdict: {longer}", "first": "It is first.\nVerdict: A", "mute": "Hm."}
-        message = {"role": "assistant", "content": said[body["model"]]}
-        self._send({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
-
-    def _send(self, body: Any) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
+def judge(model: str, messages: list[dict[str, str]]) -> str:
+    """`longer` prefers the longer answer, `first` always says A, `mute` says nothing."""
+    COUNTED[model] += 1
+    parts = messages[-1]["content"].split("answer ")
+    longer = "A" if len(parts[1]) > len(parts[3]) else "B"
+    return {"longer": f"It is longer.\nVerdict: {longer}", "first": "It is first.\nVerdict: A", "mute": "Hm."}[model]
 
 
 @pytest.fixture(scope="module")
 def judge_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Judge)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
+    with serving(judge, "longer") as url:
+        yield url
 
 
 def written(path: Path, rows: list[dict[str, str]]) -> str:
@@ -104,8 +83,8 @@ def test_a_run_teaches_an_adapter_and_compares_it_by_an_endpoint(
         if len(ours) != len(theirs) and "\n" not in ours + theirs and "<" not in ours + theirs:
             assert one["choice"] == ("first" if len(ours) > len(theirs) else "second")
     AutoPeftModelForCausalLM.from_pretrained(out / "ditto")
-    asked = Judge.asked
-    assert main(command) == 0 and Judge.asked == asked  # the same command again finds all done
+    asked = COUNTED.total()
+    assert main(command) == 0 and COUNTED.total() == asked  # the same command again finds all done
     assert "DITTO over self-play" in capsys.readouterr().out
 
 

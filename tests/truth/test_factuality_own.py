@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,13 @@ from hansei.core.records import Attempt, Prompt, Sampling, user
 from hansei.models.protocol import Reply
 from hansei.truth import factuality_claims as claims
 from hansei.truth.factuality_questions import by_reference, read_questions, says_right
+from tests.serving import serving
 from tests.steps.fakes import FakeModel, broken
 
 Capture = pytest.CaptureFixture[str]
 
 
-def reply(messages: list[dict[str, str]]) -> str:
+def reply(_model: str, messages: list[dict[str, str]]) -> str:
     """A judge of a few lines: every word of an answer is a claim, and short words are supported."""
     asked = messages[-1]["content"]
     shown = [line[2:] for line in asked.splitlines() if line.startswith("| ")]
@@ -35,34 +34,10 @@ def reply(messages: list[dict[str, str]]) -> str:
     return f"Question: What is {shown[-1]}?"
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self._send({"data": []})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", "content": reply(body["messages"])}
-        self._send({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {}})
-
-    def _send(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    server.shutdown()
-    server.server_close()
+    with serving(reply) as address:
+        yield address
 
 
 @pytest.fixture
