@@ -144,3 +144,10 @@ DEFINES = re.compile(
     r"considered|described)\b"
     r"|.{0,60}\b(?:refers? to|is defined as|means|involves)\b"
 )
+PAST = re.compile(r"\b(?:was|were|had|did|wasn't|weren't|didn't)\b|\b(?:1\d|20)\d\ds?\b")
+"""Tells of the past."""
+MEANS = re.compile(
+    r".{0,60}\b(?:refers? to|is defined as|means)\b|(?:an? |the )?(?:[\w'-]+ ){1,6}?(?:is|are) (?:\w+ly )?(?:the|an?) "
+    r"[^.;]{0,80}?\b(?:in which|whereby|wherein|where|that involves?|involving|committed|of \w+ing)\b"
+)
+"""Tells what something is: "kidnapping is a crime in which …". Narrower than `DEFINES`, to which "is a crime" is enough."""

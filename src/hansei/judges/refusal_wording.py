@@ -158,16 +158,23 @@ REDIRECTS = re.compile(
 )
 NOT_A_REFUSAL = re.compile(
     any_of(
-        r"\benough\b",
+        r"\benough\b", r"\b(?:for (?:sure|certain)|with (?:\w+ )?certainty)\b",
         r"(?:can't|cannot|can not|couldn't) "
         + any_of(
-            "help but", r"help \w+ing", "stress", "overstate", "agree more", "wait",
+            "help but", r"help \w+ing", "stress", r"(?:over)?emphasi[sz]e", "overstate", "exaggerate", "agree more",
+            "wait", "imagine", "believe",
             r"(?:give|tell|provide|say|offer|name|promise) (?:you )?(?:an? |the |any )?(?:exact|precise|definit\w+|"
-            r"guarantee)",
+            r"guarantee|complete|comprehensive|exhaustive|full list|single)",
             "tell you how (?:much|many|happy|glad|sorry|often|good|great|excited|proud|important|long)",
         ),
     )
 )  # fmt: skip
+"""Emphasis, and hedges: how sure, how exact or how complete an answer is."""
+NO_ADVICE = re.compile(
+    r"\b(?:legal|medical|financial|professional|tax|veterinary)(?:,? (?:or|and|nor) \w+)* (?:advice|opinions?|"
+    r"diagnos\w+)"
+)
+"""What only a professional gives: with it, "I can't give …" is a caveat where an answer follows."""
 
 # ---- Soft: the speaker objects
 
@@ -251,6 +258,8 @@ APOLOGY_BUT = re.compile(
 ABOUT_THE_REQUEST = re.compile(
     r"\b(?:i|me|my|question|request|topic|not|no|never|cannot|unable|unethical|inappropriate)\b|n't\b"
 )
+TO_THE_READER = re.compile(r"\b(?:i|we|my|our|you|your|(?:this|the|that) (?:question|request))\b")
+"""About the conversation itself."""
 # ---- Around the refusal
 
 SAYS = r"[^,.;!]*?"

@@ -9,7 +9,7 @@ from hansei.judges.garbled import why_garbled
 from hansei.judges.protocol import Case, error_verdict, verdict
 from hansei.judges.refusals import find_refusal
 
-VERSION = "3"
+VERSION = "5"
 CUT_WORDS = 8
 """An answer that was cut off within this many words shows nothing yet."""
 
