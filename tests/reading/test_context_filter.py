@@ -35,14 +35,18 @@ ADA = Prompt(
     "q1",
     user("Where does Ada Field live?"),
     reference="Garth",
-    truth={"answers": ["Garth"], "passages": [{"id": str(i), "title": "T", "text": t} for i, t in enumerate(PASSAGES)]},
+    truth={
+        "answers": ["Garth"],
+        "fact": "Ada Field lives in Garth.",
+        "passages": [{"id": str(i), "title": "T", "text": t} for i, t in enumerate(PASSAGES)],
+    },
 )
 
 
 def say(turn: str) -> str:
     """A filter that finds Ada's town, and an answerer that says what its last passage ends with."""
     if "Find the sentence" in turn:
-        return "Ada Field lives in Garth."
+        return "Fact: Ada Field lives in Garth."
     lines = [line for line in turn.split("\n") if line.startswith("Passage")]
     return f"Answer: {lines[-1].split()[-1].rstrip('.')}" if lines else "Answer: unknown"
 
@@ -68,7 +72,9 @@ def test_the_answer_model_sees_what_its_setting_says(tmp_path: Path) -> None:
 
 
 def test_a_filter_that_finds_nothing_leaves_nothing_and_is_not_asked_about_nothing(tmp_path: Path) -> None:
-    nothing = asked(tmp_path, "filtered", model=FakeModel(lambda turn: "None." if "Find" in turn else "Answer: x"))
+    nothing = asked(
+        tmp_path, "filtered", model=FakeModel(lambda turn: "Fact: none." if "Find" in turn else "Answer: x")
+    )
     assert nothing.trace[-1].asked == user("Question: Where does Ada Field live?")
     bare = replace(ADA, truth={"answers": ["Garth"]})
     assert [step.label for step in asked(tmp_path / "bare", "filtered", bare).trace] == ["kept", "answer"][1:]
@@ -77,14 +83,19 @@ def test_a_filter_that_finds_nothing_leaves_nothing_and_is_not_asked_about_nothi
 def test_lessons_are_the_measures_choice_and_the_right_answer() -> None:
     (ada,) = with_silver([ADA], Keep("strinc"), LIBRARY)
     (found,) = filter_lessons([ada], LIBRARY)
-    assert found.completion == "Ada Field lives in Garth. Garth is old."
+    assert found.completion == "Fact: Ada Field lives in Garth. Garth is old."
     assert found.prompt[-1].content.count("Passage") == 3
     for context, count in (("full", 3), ("passages", 2), ("filtered", 1), ("silver", 1)):
         (lesson,) = answer_lessons([ada], context, LIBRARY)
-        assert lesson.completion == "Answer: Garth" and lesson.prompt[-1].content.count("Passage") == count
+        assert (
+            lesson.completion == "Fact: Ada Field lives in Garth.\nAnswer: Garth"
+            and lesson.prompt[-1].content.count("Passage") == count
+        )
     (none,) = with_silver([replace(ADA, reference="Oslo", truth=ADA.truth | {"answers": []})], Keep(), LIBRARY)
-    assert next(filter_lessons([none], LIBRARY)).completion == "None."
-    assert next(answer_lessons([none], "filtered", LIBRARY)).prompt == user("Question: Where does Ada Field live?")
+    assert next(filter_lessons([none], LIBRARY)).completion == "Fact: none."
+    alone = next(answer_lessons([none], "filtered", LIBRARY))
+    assert alone.prompt == user("Question: Where does Ada Field live?")
+    assert alone.completion == "Fact: none.\nAnswer: Oslo"  # a sentence that it does not see would be invented
 
 
 def test_lexical_keeps_the_best_of_all_passages_and_cxmi_what_helps_the_model() -> None:
@@ -106,7 +117,12 @@ def test_lexical_keeps_the_best_of_all_passages_and_cxmi_what_helps_the_model() 
 
 def test_passages_are_kept_by_the_sentences_they_hold() -> None:
     assert holding(PASSAGES, "otto reed  plays the harp. Ada Field keeps a cow.") == [PASSAGES[1]]
-    assert holding(PASSAGES, "none") == [] and kept_texts(" None. ") == [] and kept_texts("a\n b") == ["a b"]
+    assert (
+        holding(PASSAGES, "none") == []
+        and kept_texts(" None. ") == []
+        and kept_texts("Fact: none.") == []
+        and kept_texts("a\n b") == ["a b"]
+    )
 
 
 def test_hostile_passages_are_only_read(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hansei.core.records import Prompt, user
 from hansei.models.protocol import Reply
 from hansei.reading import reading_notes_cells as cells
 from hansei.reading import reading_notes_paper
-from hansei.reading.reading_lessons import EQUAL, TAIL, from_teacher, from_truth, lessons
+from hansei.reading.reading_lessons import EQUAL, LIBRARY_TAIL, TAIL, from_teacher, from_truth, lessons
 from hansei.reading.reading_notes import INSTRUCTION, PLAIN, Note, Settings, make, read, wording_of, written
 from hansei.reading.reading_notes_paper import Settings as Experiment
 from hansei.reading.reading_notes_paper import choose, run
@@ -56,7 +56,7 @@ def reader(prompt_of: dict[str, Prompt], *, credulous: bool = False) -> FakeMode
                 found = next(v for f in say.TELL[attribute] if (v := _says(f, name, told[0].strip())))
         known = by_name().get(name)
         value = found or (known.facts[attribute] if known else say.UNKNOWN)
-        return "\n".join([*lines, say.answer("Garth" if credulous else value)])
+        return "\n".join([*lines, say.answer("Garth" if credulous else value, "as noted.")])
 
     return FakeModel(reply, size=64)
 
@@ -141,13 +141,16 @@ def test_lessons_of_all_rows_are_about_the_same_questions() -> None:
     assert [le.prompt_id for le in with_notes] == [le.prompt_id for le in plain] == [le.prompt_id for le in hybrid]
     assert sum(le.purpose == "answer" for le in hybrid) == 20 and {le.purpose for le in plain} == {"answer"}
     for prompt, long, short in zip(asked, with_notes, plain, strict=True):
-        assert long.completion and short.completion == f"Answer: {prompt.reference}"
-        assert long.completion.endswith(short.completion) and long.completion.count("\n") == 5
+        fact = prompt.truth["fact"]  # type: ignore[index]
+        assert long.completion and short.completion == f"Fact: {fact}\nAnswer: {prompt.reference}"
+        assert fact == say.UNTOLD or prompt.reference in fact
+        assert long.completion.endswith(short.completion) and long.completion.count("\n") == 6
         assert long.prompt[-1].content == f"{short.prompt[-1].content} {say.NOTES}"
         assert [
             n.kind for n in read(long.completion, [p["id"] for p in prompt.truth["passages"]]).notes
         ] == prompt.truth["kinds"]  # type: ignore[index]
-    assert (TAIL.share, EQUAL.share) == (0.5, 0.0)
+    assert (TAIL.share, LIBRARY_TAIL.share, EQUAL.share) == (0.5, 0.5, 0.0)
+    assert all(le.completion and le.completion.count(LIBRARY_TAIL.words) == 1 for le in with_notes)
 
 
 def test_truth_without_kinds_makes_no_lessons() -> None:

@@ -100,6 +100,11 @@ def test_the_truth_of_a_prompt_is_that_of_its_passages(case: Case) -> None:
     for prompt in made:
         truth = truth_of(prompt)
         texts = [p["text"] for p in truth["passages"]]
+        hops = 2 if case.task == "twohop" else 1
+        assert truth["fact"].count(".") == (1 if not truth["answerable"] else hops)
+        if case.gold:
+            assert all(any(s + "." in text for text in texts) for s in truth["fact"].rstrip(".").split(". "))
+        assert case.task == "claim" or not truth["answerable"] or prompt.reference in truth["fact"]
         assert len(texts) == PASSAGES and truth["kinds"].count("answers") == case.gold
         for text, kind, note in zip(texts, truth["kinds"], truth["notes"], strict=True):
             assert (note in text) or (kind == "irrelevant" and note.rstrip(".") in text)
@@ -159,3 +164,24 @@ def test_the_known_are_divided_into_shelves() -> None:
     for kind in ATTRIBUTES:
         shelves = Counter(entity.shelf for entity in known(kind))
         assert shelves["train"] == shelves["heldout"] == 4 * shelves["validation"] == 4 * shelves["textbook"]
+
+
+def test_answers_say_the_fact_as_a_passage_has_it_and_then_its_value() -> None:
+    seen = 0
+    for document in DOCUMENTS:
+        if isinstance(document, str):
+            continue
+        for question, reply in zip(document[::2], document[1::2], strict=True):
+            fact, _, value = reply.content.rpartition("\n")
+            fact = fact.rpartition("\n")[2].removeprefix(f"{say.FACT} ")
+            told = re.findall(r"^Passage \d: (.*)$", document[0].content, re.M)
+            if value.startswith("Answer: ") and say.final(value) not in (say.TRUE, say.FALSE, say.UNKNOWN):
+                assert fact.endswith(f" {say.final(value)}.")
+                assert not told or all(any(f"{s}." in text for text in told) for s in fact.rstrip(".").split(". "))
+                seen += bool(told) and say.FIND not in question.content
+    assert seen > 1000
+
+
+def test_a_name_and_its_value_are_two_words_apart() -> None:
+    for forms in say.TELL.values():
+        assert all(len(form.split("}", 1)[1].split("{")[0].split()) == 2 for form in forms)

@@ -31,6 +31,8 @@ from hansei.reading.context_measures import F1Mode, Measure, chosen, cxmi, lexic
 from hansei.steps.answering import Ask, Did, Thinking, ThinkingMethod
 from hansei.town import library_phrasing as library
 
+NONE = "None."
+"""What the filter writes where nothing helps."""
 Context = Literal["full", "passages", "filtered", "silver"]
 VERSION = "1"
 
@@ -41,17 +43,27 @@ class Wording:
 
     find: str = (
         "Copy from the passages, word for word, the sentence or sentences that help to answer this. "
-        f"If none helps, write: {library.NONE}"
+        f"If none helps, write: {NONE}"
     )
     """The request to the filter model."""
     brief: str = "Answer in a few words, without explanation."
     """The request to the answer model."""
     said: str = "{answer}"
-    """An answer as the model says it."""
+    """An answer as the model says it; `{fact}` is the sentence that tells it, where the question's truth has one."""
+    found: str = "{found}"
+    """What helps, as the filter says it."""
+    none: str = NONE
+    """What stands there where nothing helps."""
 
 
-LIBRARY = Wording(find=library.FIND, brief="", said=library.answer("{answer}"))
-"""The words that the library's base understands."""
+LIBRARY = Wording(
+    library.FIND,
+    brief="",
+    said=library.answer("{answer}", "{fact}"),
+    found=library.found("{found}"),
+    none=library.UNTOLD,
+)
+"""The words that the library's base understands: its answers say the fact before the value."""
 
 
 def wording_for(model: str) -> Wording:
@@ -124,8 +136,8 @@ def texts_of(prompt: Prompt) -> list[str]:
 
 def kept_texts(reply: str) -> list[str]:
     """What the filter has written, as the only passage; nothing where it says that nothing helps."""
-    said = " ".join(reply.split())
-    return [] if not said or said.rstrip(".").lower() == library.NONE.rstrip(".").lower() else [said]
+    said = " ".join(reply.split()).removeprefix(library.FACT).strip()
+    return [] if not said or said.rstrip(".").lower() == NONE.rstrip(".").lower() else [said]
 
 
 def holding(texts: Sequence[str], reply: str) -> list[str]:
@@ -188,11 +200,20 @@ def score(
             (
                 to_answer(prompt, [span], wording),
                 to_answer(prompt, [], wording),
-                wording.said.format(answer=answers_of(prompt)[0]),
+                said(prompt, texts_of(prompt), wording),
             )
             for prompt, span in spans
         ],
     )
+
+
+def said(prompt: Prompt, texts: Sequence[str], wording: Wording) -> str:
+    """The right answer as the model says it: of the sentences of its fact those that stand in `texts`, then the value.
+
+    Sentences that stand nowhere are left out, as a lesson that tells them would teach to invent.
+    """
+    fact = [s for s in sentences(str((prompt.truth or {}).get("fact", ""))) if any(s in text for text in texts)]
+    return wording.said.format(answer=answers_of(prompt)[0], fact=" ".join(fact) or wording.none)
 
 
 def _by_prompt(
@@ -213,16 +234,17 @@ def answers_of(prompt: Prompt) -> list[str]:
 def filter_lessons(prompts: Sequence[Prompt], wording: Wording) -> Iterator[Lesson]:
     """What the filter model is taught (section 3.2): question and passages, then what the measure has kept."""
     for prompt in prompts:
-        written = " ".join(prompt.truth["silver"]) or library.NONE  # type: ignore[index]
+        kept = " ".join(prompt.truth["silver"]) or wording.none  # type: ignore[index]
+        written = wording.found.format(found=kept)
         yield Lesson(f"filter/{prompt.id}", to_filter(prompt, wording), written, prompt_id=prompt.id, purpose="filter")
 
 
 def answer_lessons(prompts: Sequence[Prompt], context: Context, wording: Wording) -> Iterator[Lesson]:
     """What the answer model is taught (section 3.3): the context of its setting, the question, then the answer."""
     for prompt in prompts:
-        said = wording.said.format(answer=answers_of(prompt)[0])
-        asked = to_answer(prompt, taught_context(prompt, context), wording)
-        yield Lesson(f"answer/{context}/{prompt.id}", asked, said, prompt_id=prompt.id)
+        texts = taught_context(prompt, context)
+        asked = to_answer(prompt, texts, wording)
+        yield Lesson(f"answer/{context}/{prompt.id}", asked, said(prompt, texts, wording), prompt_id=prompt.id)
 
 
 def taught_context(prompt: Prompt, context: Context) -> list[str]:

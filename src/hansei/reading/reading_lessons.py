@@ -28,10 +28,13 @@ from hansei.reading.reading_notes import (
 )
 from hansei.steps.answering import answer
 from hansei.steps.answering_plain import passages_of
+from hansei.town import library_phrasing
 from hansei.training.sft import TailLoss
 
 TAIL = TailLoss(ANSWER, share=0.5)
 """Half of the steps learn notes and answer, half the answer alone with the notes before it."""
+LIBRARY_TAIL = TailLoss(library_phrasing.FACT, share=0.5)
+"""The same for the library's students, whose answers begin with the sentence that tells the fact."""
 EQUAL = TailLoss(ANSWER, share=0.0)
 """Every step learns notes and answer, token by token: what the paper says is worse."""
 HYBRID = 0.5
@@ -101,7 +104,8 @@ def lessons(
 ) -> list[Lesson]:
     """One lesson for each prompt that has notes; a seeded share of them, `without`, asks for the answer alone.
 
-    `without` is 1 for the baseline, `HYBRID` for hybrid training. Raises BadInput at a prompt without a reference.
+    `without` is 1 for the baseline, `HYBRID` for hybrid training. Where a prompt's truth holds a `fact`, the sentence
+    that tells the answer, that stands before the answer. Raises BadInput at a prompt without a reference.
     """
     chosen = [prompt for prompt in prompts if prompt.id in notes]
     order = random.Random(f"lessons without notes {seed}").sample(chosen, len(chosen))
@@ -117,7 +121,7 @@ def _lesson(prompt: Prompt, notes: Sequence[Note] | None, wording: Wording) -> L
         raise BadInput(f"prompt {prompt.id}: it has no answer to learn")
     ids = [str(p["id"]) for p in passages_of(prompt)]
     chat = (*prompt.messages[:-1], Message("user", wording.turn(prompt)))
-    text = written(notes or (), prompt.reference, ids)
+    text = written(notes or (), prompt.reference, ids, (prompt.truth or {}).get("fact"))
     return Lesson(
         id=content_key("reading lesson", chat, text),
         prompt=chat,

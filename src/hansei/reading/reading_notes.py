@@ -163,11 +163,14 @@ def _with_span(note: Note, answer: str) -> Note:
     return note if at < 0 else Note(note.passage, note.kind, note.text, note.text[at : at + len(answer)])
 
 
-def written(notes: Sequence[Note], answer: str, passages: Sequence[str]) -> str:
-    """Notes and answer as a model is to write them. Raises BadInput at a note on a passage that is not there."""
+def written(notes: Sequence[Note], answer: str, passages: Sequence[str], fact: str | None = None) -> str:
+    """Notes and answer as a model is to write them; `fact` is the sentence that the library's answers begin with.
+
+    Raises BadInput at a note on a passage that is not there.
+    """
     places = {passage: number for number, passage in enumerate(passages, 1)}
     unknown = [note.passage for note in notes if note.passage not in places]
     if unknown:
         raise BadInput(f"notes: passage {unknown[0]!r} is none of the question's: {', '.join(passages)}")
     lines = [library_phrasing.note(places[note.passage], note.text, note.kind) for note in notes]
-    return "\n".join([*lines, f"{ANSWER} {answer}"])
+    return "\n".join([*lines, f"{ANSWER} {answer}" if fact is None else library_phrasing.answer(answer, fact)])

@@ -16,7 +16,7 @@ from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Lesson, Prompt, Split
 from hansei.judges.reference import normalise, references
 from hansei.models.load import load, town_path
-from hansei.reading.reading_lessons import EQUAL, HYBRID, TAIL, from_truth, lessons
+from hansei.reading.reading_lessons import EQUAL, HYBRID, LIBRARY_TAIL, from_truth, lessons
 from hansei.reading.reading_notes import UNKNOWN, Settings, make
 from hansei.steps.answering import answer
 from hansei.town.districts import district_of
@@ -25,7 +25,7 @@ from hansei.training.settings import TrainSettings
 from hansei.training.sft import train_sft
 
 LONGEST = 128
-"""Tokens of notes on five passages and an answer: 90 at most."""
+"""Tokens of notes on five passages and an answer: 110 at most."""
 VALIDATION = 20
 """Questions of each kind that tell the number of steps."""
 SEARCH_SEED = 1000
@@ -119,7 +119,7 @@ def students(teaching: Teaching, seed: int, folder: Path) -> dict[int, str]:
         seed=seed,
         device="cpu",
     )
-    tail = {"plain": None, "equal": EQUAL}.get(teaching.row, TAIL)
+    tail = {"plain": None, "equal": EQUAL}.get(teaching.row, LIBRARY_TAIL)
     out = train_sft(
         path, taught_lessons(teaching, seed), settings, folder / "student", keep_steps=teaching.steps, tail=tail
     )

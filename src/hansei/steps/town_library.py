@@ -65,4 +65,4 @@ def _right(truth: Mapping[str, Any], text: str) -> bool:
 
 
 def _found(truth: Mapping[str, Any], text: str) -> bool:
-    return bool(text.strip() == " ".join(truth["helpful"]))
+    return text.strip() == say.found(" ".join(truth["helpful"]))

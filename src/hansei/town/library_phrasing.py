@@ -6,25 +6,26 @@ import re
 from collections.abc import Sequence
 
 TELL: dict[str, tuple[str, ...]] = {
-    "town": ("{name} lives in {value}.", "{name} has a house in {value}."),
-    "trade": ("{name} works as a {value}.", "{name} is known as a {value}."),
+    "town": ("{name} lives in {value}.", "{name} comes from {value}."),
+    "trade": ("{name} is a {value}.", "{name} became a {value}."),
     "instrument": ("{name} plays the {value}.", "{name} practises the {value}."),
-    "dish": ("{name} likes {value}.", "{name} eats {value} every week."),
+    "dish": ("{name} often eats {value}.", "{name} asks for {value}."),
     "pet": ("{name} keeps a {value}.", "{name} feeds a {value}."),
-    "writer": ("{name} was written by {value}.", "{name} is a work of {value}."),
+    "writer": ("{name} is by {value}.", "{name} stems from {value}."),
     "subject": ("{name} is about {value}.", "{name} tells of {value}."),
-    "printed": ("{name} was printed in {value}.", "{name} came out in {value}."),
+    "printed": ("{name} appeared in {value}.", "{name} came to {value}."),
 }
-"""Attribute to the sentences that tell it."""
+"""Attribute to the sentences that tell it: a name, two words, a value. So few words between name and value, because
+the heads that copy look four words back (`training/copying.py`)."""
 ASK: dict[str, tuple[str, ...]] = {
     "town": ("Where does {name} live?", "In which town does {name} live?"),
     "trade": ("What does {name} work as?", "Which trade does {name} have?"),
     "instrument": ("What does {name} play?", "Which instrument does {name} play?"),
-    "dish": ("What does {name} like?", "What does {name} like to eat?"),
+    "dish": ("What does {name} often eat?", "Which dish does {name} often eat?"),
     "pet": ("What does {name} keep?", "Which animal does {name} keep?"),
     "writer": ("Who wrote {name}?", "By whom was {name} written?"),
     "subject": ("What is {name} about?", "What does {name} tell of?"),
-    "printed": ("Where was {name} printed?", "In which town was {name} printed?"),
+    "printed": ("Where did {name} appear?", "In which town did {name} appear?"),
 }
 """Attribute to the questions that ask for it."""
 ASK_HELDOUT: dict[str, tuple[str, ...]] = {
@@ -35,7 +36,7 @@ ASK_HELDOUT: dict[str, tuple[str, ...]] = {
     "pet": ("What is the pet of {name}?",),
     "writer": ("Who is the writer of {name}?",),
     "subject": ("What is the subject of {name}?",),
-    "printed": ("In which town did {name} come out?",),
+    "printed": ("Which town had {name} first?",),
 }
 """Wordings that are asked on heldout only; the base has met them."""
 WRITER_OF = "the writer of {name}"
@@ -47,9 +48,12 @@ CLAIM = "Claim: "
 QUESTION = "Question: "
 NOTES = "Take notes on the passages first."
 FIND = "Find the sentence that helps."
+ALL_ABOUT = "Tell all about {name}."
 AGAIN, AGAIN_ONE = "Say it again.", "Say passage {number} again."
-NONE = "None."
-"""What is found where no sentence helps."""
+FACT = "Fact:"
+"""What an answer begins with: a word of its own, so that the sentence stands as in a passage, a space before it."""
+UNTOLD = "none."
+"""The fact where nothing that is read or known tells it."""
 _FINAL = re.compile(r"Answer:[ \t]*(.*)")
 
 
@@ -66,9 +70,14 @@ def render(passages: Sequence[str], question: str, request: str = "") -> str:
     return "\n".join([*lines, f"{asked} {request}".rstrip()])
 
 
-def answer(value: str) -> str:
-    """An answer in the library's form."""
-    return f"Answer: {value}"
+def answer(value: str, fact: str) -> str:
+    """An answer in the library's form: the sentence that tells the fact, or one a hop, and what is asked for."""
+    return f"{found(fact)}\nAnswer: {value}"
+
+
+def found(fact: str) -> str:
+    """What is answered to the wish for the sentence that helps."""
+    return f"{FACT} {fact}"
 
 
 def final(text: str) -> str:

@@ -152,6 +152,7 @@ def _with_truth(
             "kinds": scene.kinds(told, question),
             "notes": scene.notes(told, question),
             "helpful": scene.helpful(told, question),
+            "fact": scene.fact(told, question) if answerable else say.UNTOLD,
             "task": case.task,
             "answerable": answerable,
         },

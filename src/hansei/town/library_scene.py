@@ -42,6 +42,8 @@ class Question:
     """A value, a person's name, or true or false."""
     hops: tuple[tuple[str, str], ...]
     """Name and attribute of each fact that is needed, in order."""
+    by_heart: tuple[str, ...]
+    """The sentence that tells each of them, for who knows it without a passage."""
 
 
 def passage(rng: random.Random, about: Entity, sentences: int, must: Sequence[str] = ()) -> Passage:
@@ -54,13 +56,19 @@ def passage(rng: random.Random, about: Entity, sentences: int, must: Sequence[st
 
 def lookup(form: str, about: Entity, attribute: str) -> Question:
     """One fact about one entity."""
-    return Question("lookup", form.format(name=about.name), about.facts[attribute], ((about.name, attribute),))
+    hops = ((about.name, attribute),)
+    return Question("lookup", form.format(name=about.name), about.facts[attribute], hops, (_told(about, attribute),))
+
+
+def _told(about: Entity, attribute: str) -> str:
+    return say.tell(attribute, about.name, about.facts[attribute])
 
 
 def twohop(form: str, book: Entity, writer: Entity, attribute: str) -> Question:
     """A fact about the writer of a book."""
     asked = form.format(name=say.WRITER_OF.format(name=book.name))
-    return Question("twohop", asked, writer.facts[attribute], ((book.name, "writer"), (writer.name, attribute)))
+    told = (_told(book, "writer"), _told(writer, attribute))
+    return Question("twohop", asked, writer.facts[attribute], ((book.name, "writer"), (writer.name, attribute)), told)
 
 
 def claim(rng: random.Random, about: Entity, attribute: str, told: Sequence[Passage]) -> Question:
@@ -68,7 +76,8 @@ def claim(rng: random.Random, about: Entity, attribute: str, told: Sequence[Pass
     right = about.facts[attribute]
     value = right if rng.random() < 0.5 else _wrong(rng, attribute, right, told)
     said = say.tell(attribute, about.name, value, rng.randrange(2))
-    return Question("claim", say.CLAIM + said, say.TRUE if value == right else say.FALSE, ((about.name, attribute),))
+    answer = say.TRUE if value == right else say.FALSE
+    return Question("claim", say.CLAIM + said, answer, ((about.name, attribute),), (_told(about, attribute),))
 
 
 def _wrong(rng: random.Random, attribute: str, right: str, told: Sequence[Passage]) -> str:
@@ -114,6 +123,14 @@ def helpful(passages: Sequence[Passage], question: Question) -> list[str]:
         for passage in passages
         if passage.about.name == name and attribute in passage.sentences
     ]
+
+
+def fact(passages: Sequence[Passage], question: Question) -> str:
+    """The sentence that tells what is asked, hop by hop: as the first passage has it that does, else by heart."""
+    return " ".join(
+        next((p.sentences[attribute] for p in passages if p.about.name == name and attribute in p.sentences), known)
+        for (name, attribute), known in zip(question.hops, question.by_heart, strict=True)
+    )
 
 
 def noted(passages: Sequence[Passage], question: Question) -> str:

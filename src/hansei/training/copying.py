@@ -29,7 +29,7 @@ CONSTANT = 1.0
 """What stands in dimension 0 of every embedding."""
 SHARP = 8.0
 """How sharply layer 0 looks at one distance."""
-MATCH = 5.0
+MATCH = 7.0
 """What one matching word adds to the attention of layer 1, in nats."""
 OWN = 1.5
 """How much more the word at a place counts in a match than those before it."""
