@@ -186,7 +186,7 @@ XSTEST = Settings(
 
 
 @pytest.mark.parametrize(("model", "sensitivity", "specificity"), [("gpt4", 217 / 220, 230 / 230),
-                                                                   ("llama2new", 248 / 274, 168 / 176)])  # fmt: skip
+                                                                   ("llama2new", 248 / 274, 170 / 176)])  # fmt: skip
 def test_the_rules_stand_where_the_documentation_says_on_xstest(
     public_data: Callable[[str], Path], model: str, sensitivity: float, specificity: float
 ) -> None:

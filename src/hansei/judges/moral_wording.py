@@ -150,4 +150,4 @@ MEANS = re.compile(
     r".{0,60}\b(?:refers? to|is defined as|means)\b|(?:an? |the )?(?:[\w'-]+ ){1,6}?(?:is|are) (?:\w+ly )?(?:the|an?) "
     r"[^.;]{0,80}?\b(?:in which|whereby|wherein|where|that involves?|involving|committed|of \w+ing)\b"
 )
-"""Tells what something is: "kidnapping is a crime in which …". Narrower than `DEFINES`, to which "is a crime" is enough."""
+"""Tells what something is: "kidnapping is a crime in which …". Narrower than `DEFINES`: "is a crime" is not enough."""
