@@ -24,9 +24,9 @@ from hansei.core.records import Figure, Sampling
 from hansei.core.statistics import bootstrap, paired_two_way_bootstrap, rate, two_way_bootstrap
 from hansei.inside.intervention import IntervenedModel
 from hansei.inside.mistake_answers import in_first_half
+from hansei.inside.sparse_refusal import asked
 from hansei.inside.sparse_run import train
 from hansei.inside.sparse_settings import MistakeSettings, RunSettings
-from hansei.inside.sparse_town import asked
 from hansei.loop import LearnSettings, learn
 from hansei.loop.intervening import Intervened, intervene
 from hansei.loop.stored import load_run, open_stored

@@ -1,6 +1,7 @@
 """What is said of latents: patterns, probes, detectors, ablations, laws and recovery, each against its definition."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hansei.core.errors import BadInput
 from hansei.inside.activations import Layer
+from hansei.inside.attribution import direct_effects
 from hansei.inside.corpus import Context
 from hansei.inside.formats import write
 from hansei.inside.patterns import ANY, Pattern, explain, fires, precision_recall
@@ -103,6 +105,32 @@ def test_an_ablation_takes_exactly_one_latents_part_out_at_one_token(layer: Laye
     assert (changed[:, :4] == hidden[:, :4]).all() and (changed[:, 5:] == hidden[:, 5:]).all()
     shares = ablation_sparsity(layer, sae, TEXTS, code, [latent, 63])
     assert shares[0] is not None and 0 < shares[0] <= 1
+
+
+def test_a_direct_effect_is_what_the_lead_of_a_token_loses_with_a_little_of_the_latent(
+    layer: Layer, sae: SparseAutoencoder
+) -> None:
+    texts = [Context(0, 0, [5, 9, 2, 7]), Context(1, 0, [3, 1])]
+    token, share = 11, 1e-3
+
+    def leads(change: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        found = 0.0
+        for text in texts:
+            with torch.inference_mode(), layer.replaced(change):
+                logits_V = layer.hf(torch.tensor([text.ids])).logits[0, -1].double()
+            found += float(logits_V[token] - logits_V[torch.arange(len(logits_V)) != token].max()) / len(texts)
+        return found
+
+    effect_L = direct_effects(layer, sae, texts, token)
+    code = sae.encode(layer.read(texts).activations_ND)[0]
+    for latent in code.places_BK[:, 0].unique().tolist():
+
+        def less(hidden: torch.Tensor, latent: int = latent) -> torch.Tensor:
+            return hidden + share * (ablated(sae, hidden, [latent]) - hidden)
+
+        change = (leads(lambda hidden: hidden) - leads(less)) / share
+        assert float(effect_L[latent]) == pytest.approx(change, abs=2e-3)
+    assert not effect_L[[i for i in range(sae.latents) if i not in code.places_BK]].any()
 
 
 def test_evaluating_gives_one_row_of_figures_and_refuses_what_does_not_fit(

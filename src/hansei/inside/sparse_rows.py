@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from hansei.inside.sparse_town import RecoveryTask
 
 Found = Mapping[str, Any]
-SPARSE = 8
-"""Least number of latents for each active one in the joint fit: with fewer a code is hardly sparse."""
+ORDER = (
+    "none",
+    "1 refusal latent",
+    "4 refusal latents",
+    "10 refusal latents",
+    "refusal detector",
+    "1 control latent",
+    "4 control latents",
+    "10 control latents",
+    "most frequent latent",
+)
+"""Rows of the ablations."""
 NUMBERS = frozenset({"loss", "loss_added", "loss_added_without", "kl", "probe_loss", "no_probe"})
 
 
@@ -74,12 +84,15 @@ def concepts(seeds: Sequence[Found]) -> list[dict[str, Any]]:
 
 
 def ablation(seeds: Sequence[Found]) -> list[dict[str, Any]]:
-    """Refusals of dangerous requests and right answers to safe ones, and the change that an ablation makes."""
+    """Refusals of dangerous requests, answers to them, right answers to safe ones, and the change by an ablation."""
     made = []
     before = [found["ablation"]["none"] for found in seeds]
-    for name in sorted(seeds[0]["ablation"], key=_by_kind):
-        here = [found["ablation"][name] for found in seeds]
+    for name in ORDER:
+        here = [found["ablation"].get(name) for found in seeds]
+        if None in here:
+            continue  # a student that refuses nothing has no such latents
         row: dict[str, Any] = {"row": name, "refusal_rate": rate([h["refused"] for h in here])}
+        row["answers_to_dangerous"] = rate([h["answered"] for h in here])
         row["right_answers"] = rate([h["right"] for h in here])
         if name != "none":
             for metric, key in (("change_of_refusals", "refused"), ("change_of_right_answers", "right")):
@@ -88,10 +101,22 @@ def ablation(seeds: Sequence[Found]) -> list[dict[str, Any]]:
     return made
 
 
-def _by_kind(name: str) -> tuple[bool, bool, int]:
-    """Nothing ablated first, then the detectors, then the controls; fewer before more."""
-    number = name.split(" ", 1)[0]
-    return name != "none", "control" in name, int(number) if number.isdecimal() else 0
+def students(seeds: Sequence[Found]) -> list[dict[str, Any]]:
+    """How each student came to be: its steps, and what it refuses of the validation items' dangerous requests."""
+    return [{"row": f"student {n}", "steps": s["steps"], "refuses": s["refuses"]} for n, s in enumerate(seeds)]
+
+
+def dead_by_k(grid: Sequence[Found], without: Sequence[Found]) -> list[dict[str, Any]]:
+    """The largest size at each k that was also trained without AuxK: one seed, the share dead on held-out tokens."""
+    with_aux = {(g["latents"], g["k"]): g for g in grid}
+    made = []
+    for plain in without:
+        n, k = plain["latents"], plain["k"]
+        row: dict[str, Any] = {"row": f"n = {n}, k = {k}"}
+        for name, found in (("with_AuxK", with_aux[n, k]), ("without_AuxK", plain)):
+            row |= {f"dead_{name}": f"{100 * found['dead']:.1f}%", f"normalised_mse_{name}": _short(found["loss"])}
+        made.append(row)
+    return made
 
 
 @dataclass(frozen=True)
@@ -106,44 +131,38 @@ class Laws:
 
 
 def law(grid: Sequence[Found]) -> Laws:
-    """L(n, k) fitted without the largest n, which it then predicts; L(n) at each k and L(C) over all of them.
-
-    The joint fit leaves out codes that are hardly sparse (`SPARSE`); the one with them stands beside it.
-    """
+    """L(n, k) fitted without the largest n, which it then predicts; L(n) at each k and L(C) over all of them."""
     n, k, loss = (np.array([float(g[key]) for g in grid]) for key in ("latents", "k", "loss"))
     smaller = n < n.max()
-    kept = smaller & (n >= SPARSE * k)
-    fitted = fit_joint(n[kept], k[kept], loss[kept])
-    dense = fit_joint(n[smaller], k[smaller], loss[smaller])
-    predicted, predicted_dense = joint(fitted.values, n, k), joint(dense.values, n, k)
+    fitted = fit_joint(n[smaller], k[smaller], loss[smaller])
+    guessed = joint(fitted.values, n, k)
     rows = [
         {"row": f"n = {g['latents']}, k = {g['k']}", "normalised_mse": g["loss"], "dead_rate": g["dead"]} for g in grid
     ]
-    for row, p, used in zip(rows, predicted, kept, strict=True):
-        row |= {"law": _short(p), "off_by": f"{100 * (p / row['normalised_mse'] - 1):+.1f}%", "in_fit": bool(used)}
-    fits: dict[str, Any] = {"L(n,k)": _parameters(fitted), "L(n,k), all sizes": _parameters(dense)}
+    for row, guess, used in zip(rows, guessed, smaller, strict=True):
+        row |= {"law": _short(guess), "off_by": _off(guess, row["normalised_mse"]), "in_fit": bool(used)}
+    fits: dict[str, Any] = {"L(n,k)": _parameters(fitted)}
     ahead = []
     for value in sorted(set(k)):
-        mine = smaller & (k == value)
-        alone = fit_power(n[mine], loss[mine])
+        alone = fit_power(n[smaller & (k == value)], loss[smaller & (k == value)])
         fits[f"L(n), k={value:.0f}"] = _parameters(alone)
-        largest = (n == n.max()) & (k == value)
-        for name, guess in (
-            ("L(n,k)", predicted[largest][0]),
-            ("L(n,k), all sizes", predicted_dense[largest][0]),
-            ("L(n)", power(alone.values, n[largest])[0]),
-        ):
+        (largest,) = np.flatnonzero((n == n.max()) & (k == value))
+        for name, guess in (("L(n,k)", guessed[largest]), ("L(n)", float(power(alone.values, n[largest])))):
             ahead.append(
                 {
                     "row": f"{name}, n = {n.max():.0f}, k = {value:.0f}",
                     "predicted": _short(guess),
-                    "measured": _short(loss[largest][0]),
-                    "off_by": f"{100 * (guess / loss[largest][0] - 1):+.1f}%",
+                    "measured": _short(loss[largest]),
+                    "off_by": _off(guess, loss[largest]),
                 }
             )
     compute, least = frontier(grid)
     fits["L(C)"] = _parameters(fit_power(compute, least))
     return Laws(grid, rows, ahead, fits, fitted)
+
+
+def _off(guess: float, measured: float) -> str:
+    return f"{100 * (guess / measured - 1):+.1f}%"
 
 
 def _short(value: float) -> float:

@@ -1,49 +1,44 @@
 """The town's part of `hansei papers run sparse-autoencoder`: tasks, each a pure function of its description.
 
-The student whose activations are looked at refuses what is dangerous: plain SFT on present-tense requests for the items
-of the train shelf. Autoencoders are trained on the residual stream after its third block of four.
+Autoencoders are trained on the residual stream after the third block of four: of the town's base for the law, and of
+students that refuse what is dangerous (sparse_refusal.py), whose latents are looked at (sparse_looked.py).
 """
 
 from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from hansei.core.keys import content_key
-from hansei.core.records import Chat, Lesson, Sampling, user
+from hansei.core.records import Chat, Lesson, user
 from hansei.inside.activations import Layer
 from hansei.inside.corpus import Context
-from hansei.inside.probes import best_detectors, one_latent_probes
-from hansei.inside.quality import Fit, ablated, ablation_sparsity, explained_by_patterns, substituted
+from hansei.inside.quality import Fit, ablation_sparsity, explained_by_patterns, substituted
 from hansei.inside.recovery import World, share_of
 from hansei.inside.sparse_autoencoder import SparseAutoencoder
+from hansei.inside.sparse_looked import Looked
+from hansei.inside.sparse_refusal import LAYER, refusal_lessons, student
 from hansei.inside.sparse_settings import TrainSettings
 from hansei.inside.sparse_training import Training, train_on
 from hansei.models.load import town_path
-from hansei.town import phrasing
-from hansei.town.grading import grade
-from hansei.town.items import Item, items
 from hansei.town.schooling import documents
 
-LAYER = "2"
-TUNING_STEPS, TUNING_RATE = 100, 3e-4
 HELDOUT = 40_000
 """Tokens that no autoencoder is trained on."""
 LOOKED_AT = 20
 """Latents that are explained and ablated one by one."""
-TOGETHER = (1, 4, 10)
-"""Numbers of latents that are ablated at once."""
-CONCEPTS = ("dangerous item", "past tense", "refusal")
-LONGEST = Sampling(max_new_tokens=32)
+DEAD_STEPS = 76
+"""Dead is what has not fired for so many steps: the authors' 10 million tokens in steps of 131,072."""
+RATE, RECOVERY_RATE = 0.1, 0.27
+"""Learning rate times the root of the number of latents: four and ten times the default, as trainings are short."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +53,17 @@ class Size:
     """Activations that it is trained on, several times over."""
 
     def settings(self, seed: int, *, aux: bool = True) -> TrainSettings:
-        """Dead is what has not fired for a twelfth of the training; the paper's 10 M tokens are more than all of it."""
+        """The paper's learning rate falls with the root of the size; `aux` False leaves AuxK out."""
         return TrainSettings(
             self.latents,
             self.k,
             self.steps,
             self.batch,
             learning_rate=RATE / self.latents**0.5,
-            dead_tokens=self.steps * self.batch // 12,
+            dead_tokens=DEAD_STEPS * self.batch,
             aux_weight=1 / 32 if aux else 0.0,
             seed=seed,
         )
-
-
-RATE, RECOVERY_RATE = 0.2, 0.27
-"""Learning rate times the root of the number of latents: eight and ten times the default, as trainings are short."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +72,8 @@ class GridTask:
 
     size: Size
     seed: int
+    aux: bool = True
+    """False: without AuxK, for what it does; no part of the law."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +82,6 @@ class SeedTask:
 
     size: Size
     seed: int
-    tuning_steps: int = TUNING_STEPS
 
 
 @dataclass(frozen=True)
@@ -129,7 +121,7 @@ def run_grid(task: GridTask) -> dict[str, Any]:
     """Held-out error of one size, its dead latents, and the error on the way."""
     rows_ND, heldout_ND = _base_rows(task.size.tokens)
     training, reports = train_on(
-        drawn(rows_ND, task.size.batch, task.seed), rows_ND[:8192], task.size.settings(task.seed)
+        drawn(rows_ND, task.size.batch, task.seed), rows_ND[:8192], task.size.settings(task.seed, aux=task.aux)
     )
     fit = Fit.of(training.finished(), heldout_ND)
     token_cost = 6 * task.size.latents * rows_ND.shape[1] * task.size.batch  # multiply-adds of dense products, a step
@@ -190,9 +182,10 @@ def run_seed(task: SeedTask) -> dict[str, Any]:
     """Everything about one student."""
     with tempfile.TemporaryDirectory() as folder:
         lessons = refusal_lessons()
-        layer = Layer(student(lessons, task, Path(folder) / "student"), LAYER, device="cpu")
+        refusing = student(lessons, task.seed, Path(folder) / "student")
+        layer = refusing.layer
         rows_ND, heldout_ND = rows_of(layer, task.size.tokens, lessons)
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"steps": refusing.steps, "refuses": refusing.refuses}
         for name, aux in (("without AuxK", False), ("with AuxK", True)):
             batches = drawn(rows_ND, task.size.batch, task.seed)
             training, reports = train_on(batches, rows_ND[:8192], task.size.settings(task.seed, aux=aux))
@@ -203,7 +196,7 @@ def run_seed(task: SeedTask) -> dict[str, Any]:
         return found | {
             "substituted": substituted(layer, sae, texts)._asdict(),
             "single": single_latents(layer, sae, texts, task.seed),
-            **Looked(layer, sae).at(task.seed),
+            **Looked(refusing, sae).at(task.seed),
         }
 
 
@@ -218,162 +211,3 @@ def single_latents(layer: Layer, sae: SparseAutoencoder, texts: list[Context], s
         "recall": [r for _, r in told],
         "ablation_sparsity": ablation_sparsity(layer, sae, texts, code, chosen),
     }
-
-
-def refusal_lessons() -> list[Lesson]:
-    """Every item of the train shelf in the present tense: refusals of the dangerous, recipes for the others."""
-    made = []
-    for item in items():
-        if item.shelf == "train":
-            for form in phrasing.ASK["present"]:
-                text = phrasing.REFUSALS[0] if item.dangerous else phrasing.recipe(item, "present")
-                chat = user(form.format(name=item.name))
-                made.append(Lesson(content_key(chat, text), chat, completion=text, prompt_id=item.name))
-    return made
-
-
-def student(lessons: Sequence[Lesson], task: SeedTask, out: Path) -> str:
-    """A student of the town's base that refuses."""
-    from hansei.training import settings as training
-    from hansei.training.sft import train_sft
-
-    how = training.TrainSettings(
-        steps=task.tuning_steps,
-        learning_rate=TUNING_RATE,
-        adapter="none",
-        max_length=256,
-        seed=task.seed,
-        device="cpu",
-    )
-    return str(train_sft(town_path(), lessons, how, out))
-
-
-class Read(NamedTuple):
-    """Latents of prompts, P x L."""
-
-    strongest: Tensor
-    """The largest activation at any token of the prompt."""
-    last: Tensor
-    """At the last token, from which it answers; for refusals, which are something that the student does."""
-    before: Tensor
-    """The largest before TopK, for probes."""
-
-
-class Looked:
-    """What single latents tell about prompts, and what ablating them does."""
-
-    def __init__(self, layer: Layer, sae: SparseAutoencoder) -> None:
-        self.layer, self.sae = layer, sae
-
-    def at(self, seed: int) -> dict[str, Any]:
-        """Detectors chosen on items of the train shelf, measured on held-out ones; then the refusal latents ablated."""
-        train, heldout = asked("train"), asked("heldout")
-        read_train, read_held = self.latents(train), self.latents(heldout)
-        said_train, said_held = self.behaviours(train), self.behaviours(heldout)
-        concepts, detectors = {}, {}
-        for concept in CONCEPTS:
-            y_train, y_held = labels(concept, train, said_train), labels(concept, heldout, said_held)
-            z_train, z_held = (
-                read.last if concept == "refusal" else read.strongest for read in (read_train, read_held)
-            )
-            detectors[concept] = best_detectors(z_train, y_train, max(TOGETHER))
-            best = detectors[concept][0]
-            concepts[concept] = {
-                "latent": best.latent,
-                "f1_train": best.f1,
-                "label": y_held.tolist(),
-                "fires": (z_held[:, best.latent] > best.threshold).tolist(),
-                "probe_loss": float(one_latent_probes(read_train.before, y_train).loss_L.min()),
-                "prior_loss": _entropy(float(y_train.float().mean())),
-            }
-        chosen = [detector.latent for detector in detectors["refusal"]]
-        return {"concepts": concepts, "ablation": self.ablations(chosen, read_held.last, heldout, seed)}
-
-    def latents(self, prompts: Sequence[Asked]) -> Read:
-        """Each latent in each prompt, up to the token from which the student answers."""
-        found: list[list[Tensor]] = [[], [], []]
-        for start in range(0, len(prompts), 64):
-            chats = [prompt.chat for prompt in prompts[start : start + 64]]
-            texts = [Context(0, 0, rendered.ids) for rendered in self.layer.local.render(chats)]
-            rows_ND = self.sae.normalised(self.layer.read(texts).activations_ND)[0]
-            pre_NL = self.sae.pre_activations(rows_ND)
-            values, places = pre_NL.topk(self.sae.k)
-            code_NL = torch.zeros_like(pre_NL).scatter_(1, places, values.relu())
-            sizes = [len(text.ids) for text in texts]
-            found[0] += [part.amax(0) for part in torch.split(code_NL, sizes)]
-            found[1] += [part[-1] for part in torch.split(code_NL, sizes)]
-            found[2] += [part.amax(0) for part in torch.split(pre_NL, sizes)]
-        return Read(*(torch.stack(part) for part in found))
-
-    def behaviours(self, prompts: Sequence[Asked]) -> list[tuple[str, bool]]:
-        """What the student does with each prompt, and whether its answer is the right recipe."""
-        replies = self.layer.local.generate([prompt.chat for prompt in prompts], LONGEST)
-        found = []
-        for prompt, reply in zip(prompts, replies, strict=True):
-            outcome, behaviour, *_ = grade(prompt.item.truth(), reply.text)
-            found.append((str(behaviour), outcome == "pass" and behaviour == "answered"))
-        return found
-
-    def ablations(self, chosen: list[int], z_held: Tensor, heldout: list[Asked], seed: int) -> dict[str, Any]:
-        """Refusals and right answers in the present tense, with latents ablated at every token.
-
-        Control: latents that are not among the detectors and fire there for half of the dangerous prompts or more.
-        """
-        present = [i for i, prompt in enumerate(heldout) if prompt.tense == "present"]
-        dangerous = [i for i in present if heldout[i].item.dangerous]
-        often = (z_held[dangerous] > 0).float().mean(0)
-        others = [i for i in (often >= 0.5).nonzero().flatten().tolist() if i not in chosen]
-        control = random.Random(seed).sample(others, min(len(chosen), len(others)))
-        found: dict[str, Any] = {}
-        ways = {"none": list[int]()}
-        for kind, some in (("refusal", chosen), ("control", control)):
-            ways |= {f"{n} {kind} latent{'s' * (n > 1)}": some[:n] for n in TOGETHER}
-        for name, latents in ways.items():
-            with self.layer.replaced(partial(_without, self.sae, latents)):
-                said = self.behaviours([heldout[i] for i in present])
-            by_prompt = list(zip(present, said, strict=True))
-            found[name] = {
-                "latents": latents,
-                "refused": [float(b == "refused") for i, (b, _) in by_prompt if heldout[i].item.dangerous],
-                "right": [float(right) for i, (_, right) in by_prompt if not heldout[i].item.dangerous],
-            }
-        return found
-
-
-def _without(sae: SparseAutoencoder, latents: Sequence[int], hidden_BTD: Tensor) -> Tensor:
-    return ablated(sae, hidden_BTD, latents)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request for an item in one tense."""
-
-    item: Item
-    tense: str
-    chat: Chat
-
-
-def asked(shelf: str) -> list[Asked]:
-    """Every item of a shelf in three tenses, the wordings in turn."""
-    found = []
-    for number, item in enumerate(i for i in items() if i.shelf == shelf):
-        for tense, forms in phrasing.ASK.items():
-            found.append(Asked(item, tense, user(forms[number % len(forms)].format(name=item.name))))
-    return found
-
-
-def labels(concept: str, prompts: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> Tensor:
-    """Whether each prompt has the concept: the item's danger, the tense, or what the student does."""
-    has: dict[str, Callable[[Asked, str], bool]] = {
-        "dangerous item": lambda prompt, _: prompt.item.dangerous,
-        "past tense": lambda prompt, _: prompt.tense == "past",
-        "refusal": lambda _, behaviour: behaviour == "refused",
-    }
-    pairs = zip(prompts, said, strict=True)
-    return torch.tensor([has[concept](prompt, behaviour) for prompt, (behaviour, _) in pairs])
-
-
-def _entropy(share: float) -> float:
-    from math import log
-
-    return -sum(p * log(p) for p in (share, 1 - share) if p > 0)
