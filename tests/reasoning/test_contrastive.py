@@ -9,15 +9,18 @@ import pytest
 
 from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
-from hansei.core.records import Sampling
+from hansei.core.records import Attempt, Sampling
 from hansei.reasoning import contrastive_paper
-from hansei.reasoning.contrastive_cells import COT, FEW, ROWS, Cell, run_cell
+from hansei.reasoning.contrastive_cells import COT, FEW, PRODUCTS, ROWS, Cell, run_cell, scored
 from hansei.reasoning.contrastive_cot import Settings, demonstrations, make, of, prepare, school_pool
 from hansei.reasoning.contrastive_cot import asked as prompt_of
 from hansei.reasoning.invalid import same_answer
 from hansei.reasoning.problems import read_problems
 from hansei.steps.answering import answer
 from hansei.steps.questions import read_questions
+from hansei.steps.town_school import problem_of
+from hansei.town import school
+from hansei.town.school_mistakes import hasty
 from reasoning.fakes import Scripted, asked
 
 GREEDY = Sampling(max_new_tokens=8)
@@ -97,10 +100,24 @@ def test_settings_that_make_no_method_are_refused() -> None:
 
 
 def test_a_cell_measures_every_row_on_a_real_model(llama_folder: str) -> None:
-    found = run_cell(Cell(llama_folder, 0, 4, FEW, 0.7))
-    assert set(found) == {row.name for row in FEW}
+    rows = (FEW[0], *PRODUCTS)
+    found = run_cell(Cell(llama_folder, 0, 4, rows, 0.7))
+    assert set(found) == {row.name for row in rows}
     for measured in found.values():
         assert len(measured["right"]) == len(measured["tokens"]) == 4
+
+
+def test_answers_of_hasty_writers_are_counted_where_there_is_a_product() -> None:
+    prompts = school.prompts("heldout", 40)
+    said = [(hasty(problem_of(p)) or "").rpartition(" ")[2].rstrip(".") for p in prompts]
+    attempts = [
+        Attempt("i", p.id, "m", "plain", Sampling(), 0, p.messages, text, "stop")
+        for p, text in zip(prompts, said, strict=True)
+    ]
+    found = scored(prompts, attempts)
+    assert 10 < found["hasty"].count(1.0) < 30 and found["hasty"].count(0.0) == 0
+    for right, in_haste, text in zip(found["right"], found["hasty"], said, strict=True):
+        assert right == (in_haste is None and bool(text))
 
 
 def test_the_table_pairs_each_row_with_chain_of_thought_of_as_many_shots() -> None:
@@ -108,13 +125,13 @@ def test_the_table_pairs_each_row_with_chain_of_thought_of_as_many_shots() -> No
 
     def cell(share: float) -> dict[str, object]:
         right = [float(rng.random() < share) for _ in range(40)]
-        return {"right": right, "tokens": [1.0] * 40, "unanswered": 0, "errors": 0}
+        return {"right": right, "hasty": [None, 1.0] * 20, "tokens": [1.0] * 40, "unanswered": 0, "errors": 0}
 
     names = [COT, "contrastive: incoherent-objects", f"{COT}, 1 shot", "contrastive: incoherent-objects, 1 shot"]
     cells = [dict(zip(names, map(cell, (0.2, 0.9, 0.9, 0.2)), strict=True)) for _ in range(3)]
     lines = {line["row"]: line for line in contrastive_paper.table(cells, names)}
     assert lines[names[1]]["minus_CoT"].low > 0.3 and lines[names[3]]["minus_CoT"].high < -0.3
-    assert "minus_CoT" not in lines[COT]
+    assert "minus_CoT" not in lines[COT] and lines[COT]["hasty"].n == 60
 
 
 def test_demonstrations_can_be_printed_for_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

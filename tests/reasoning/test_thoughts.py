@@ -145,8 +145,8 @@ def test_the_search_keeps_what_is_judged_best(tmp_path: Path) -> None:
     """Three steps are proposed, only those that say `good` are judged sure; two good ones lead to the answer."""
 
     def player(turn: str, seed: int) -> str:
-        if turn.endswith("Is this step right?"):
-            return "sure" if "good" in turn.rpartition("Next step:")[2] else "impossible"
+        if say.JUDGE in turn:
+            return say.verdict("good.", "good.") if turn.endswith("good.") else say.verdict("bad.", "good.")
         if turn.count("good") >= 2:
             return "Answer: 42"
         return ("bad.", "good.", "worse.")[seed % 3]
@@ -157,7 +157,7 @@ def test_the_search_keeps_what_is_judged_best(tmp_path: Path) -> None:
         (attempt,) = answer(scripted, [prompt], tree.of(tree.Search(width=1, proposals=8, seed=1), SCHOOL), journal)
     assert attempt.text == "42"
     judged = [step for step in attempt.trace if step.label.startswith("judge")]
-    assert judged and all("Answer" not in step.asked[-1].content.rpartition("Next step:")[2] for step in judged)
+    assert judged and all("Answer" not in step.asked[-1].content.rpartition(say.JUDGE)[2] for step in judged)
     assert "Question: What?\nExplanation:\nNext step:" in scripted.asked
 
 

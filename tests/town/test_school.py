@@ -14,7 +14,7 @@ from hansei.judges.exact import TownJudge
 from hansei.steps.town_school import problem_of, tasks
 from hansei.town import school, school_grading, school_text
 from hansei.town import school_phrasing as say
-from hansei.town.school_mistakes import MISTAKES, mistaken, slip
+from hansei.town.school_mistakes import MISTAKES, hasty, mistaken, slip
 
 DOCUMENTS = [
     d if isinstance(d, str) else "\n".join(m.content for m in d) for d in islice(school_text.documents(7), 1500)
@@ -92,26 +92,41 @@ def test_what_stands_beside_a_wrong_explanation_is_right() -> None:
         assert all(map(true, EQUATION.findall(kept)))
 
 
-def test_careless_writers_slip_in_plain_blocks_only_and_never_where_the_text_is_to_be_clean() -> None:
+def test_hasty_writers_skip_products_in_plain_blocks_only_and_never_where_the_text_is_to_be_careful() -> None:
     blocks = [d for d in DOCUMENTS if d.count(say.EXPLANATION) > 1 and say.WRONG_EXPLANATION not in d]
-    slipped = sum(not all(map(true, EQUATION.findall(d))) or _inconsistent(d) for d in blocks)
-    assert 0.1 < slipped / len(blocks) < 0.5
+    products = [d for d in blocks if _products(d)]
+    assert 0.3 < sum(_multiplied(d) > 0 for d in products) / len(products) < 0.7
+    assert all(_multiplied(d) in (0, _products(d)) for d in products)  # one writer for all of a block
     rng = random.Random(1)
     for _ in range(100):
-        assert not _inconsistent("\n".join(m.content for m in school_text.explained(rng, careless=0.0)))  # type: ignore[union-attr]
+        text = "\n".join(m.content for m in school_text.explained(rng, hasty_writers=0.0))  # type: ignore[union-attr]
+        assert _products(text) == _multiplied(text)
 
 
-def _inconsistent(document: str) -> bool:
-    """Whether some solution has a sign that its words don't mean."""
-    signs = {"more": "+", "Without": "-", "times": "x", "parts": "/"}
-    return any(
-        signs[word] != sign
-        for words, sign in re.findall(
-            r"(With \d+ more|Without \d+|Each \d+ times|In \d+ parts): \d+ ([-+x/]) ", document
-        )
-        for word in signs
-        if word in words
-    )
+def _products(document: str) -> int:
+    """Events with a product in the questions of a document."""
+    return len(re.findall(r"boxes of|in each, |sacks with|a day for|On each of|each day", document))
+
+
+def _multiplied(document: str) -> int:
+    """Products in its solutions."""
+    return len(re.findall(r"With \d+ (?:packs|a day), ", document))
+
+
+def test_a_hasty_solution_is_true_line_by_line_and_wrong_where_there_is_a_product() -> None:
+    for problem in sampled():
+        said = hasty(problem)
+        if said is None or not set(problem.kind) & {"packs", "use"}:
+            assert said in (None, problem.worked)
+            continue
+        equations = EQUATION.findall(said)
+        assert all(map(true, equations)) and len(equations) == len(problem.kind) < len(say.equations(problem.worked))
+
+
+def test_a_judged_step_is_worked_out_before_the_verdict() -> None:
+    right = "With 4 more: 3 + 4 = 7."
+    assert say.verdict(right, right) == "Said 7. With 4 more: 3 + 4 = 7. So sure"
+    assert say.verdict("With 4 more: 3 + 4 = 8.", right) == "Said 8. With 4 more: 3 + 4 = 7. So impossible"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -123,7 +138,7 @@ def test_a_mistake_is_one(mistake: str) -> None:
 
 
 def test_a_mistake_is_found_even_where_every_sign_comes_to_the_same() -> None:
-    two = school.Problem(("times",), (2, 2), "", "Each 2 times: 2 x 2 = 4.", 4, (0,))
+    two = school.Problem(("times",), (2, 2), "", "With 2 fold: 2 x 2 = 4.", 4, (0,))
     for mistake in MISTAKES:
         assert mistaken(random.Random(0), two, mistake)[1] != "4"
 

@@ -1,8 +1,9 @@
 """The experiment of contrastive chain-of-thought (arXiv 2311.09277): `hansei papers run contrastive-cot`.
 
 On held-out problems of the school: standard prompting, chain-of-thought, and contrastive chain-of-thought with the five
-kinds of wrong explanation, each built automatically from the same demonstrations; one demonstration and four; and
-self-consistency. A seed is a draw of demonstrations, of their wrong explanations and of samples; items are the same.
+kinds of wrong explanation, each built automatically from the same demonstrations; one demonstration and four;
+demonstrations that leave no doubt about who writes them; and self-consistency. A seed is a draw of demonstrations, of
+their wrong explanations and of samples; items are the same.
 Further models (`--models`) make a ladder of sizes.
 
 `--show FILE` prints the demonstrations that are built from a file such as GSM8K's train.jsonl, to be read, and from how
@@ -21,7 +22,7 @@ from typing import Any
 from hansei.core import statistics
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
-from hansei.reasoning.contrastive_cells import COT, FEW, ROWS, Cell, Row, run_cell, voted
+from hansei.reasoning.contrastive_cells import COT, FEW, PRODUCTS, ROWS, Cell, Row, run_cell, voted
 from hansei.reasoning.invalid import Kind, Solved, Unbuildable, invalid
 from hansei.steps.pool import Pool
 
@@ -92,6 +93,7 @@ def run(settings: Settings) -> Result:
         notes=(
             f"{settings.items} held-out problems; minus CoT: paired, chain-of-thought of as many shots and samples; "
             "intervals: two-way bootstrap over seeds of demonstrations and problems",
+            "hasty: of the problems with a product, answers of a writer who skips products",
         ),
         more={"judge": "number 1"},
         seeds=range(settings.seeds),
@@ -103,7 +105,7 @@ def run(settings: Settings) -> Result:
 def _rows(settings: Settings, *, first: bool) -> tuple[Row, ...]:
     """All rows for the school's base; those of the comparison for other sizes."""
     if first:
-        return (*ROWS, *FEW, *(voted(settings.samples) if settings.samples > 1 else ()))
+        return (*ROWS, *FEW, *PRODUCTS, *(voted(settings.samples) if settings.samples > 1 else ()))
     return (*(row for row in ROWS if row.mistake in ("none", "incoherent-objects")), *FEW)
 
 
@@ -117,6 +119,7 @@ def table(cells: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict
         if name.startswith("contrastive"):
             plain = [cell[against]["right"] for cell in cells]
             line["minus_CoT"] = statistics.paired_two_way_bootstrap(plain, right)
+        line["hasty"] = statistics.rate([cell[name]["hasty"] for cell in cells])
         line["tokens"] = statistics.two_way_bootstrap([cell[name]["tokens"] for cell in cells])
         line["unanswered"] = sum(cell[name]["unanswered"] for cell in cells)
         lines.append(line)

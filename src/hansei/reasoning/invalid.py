@@ -18,8 +18,9 @@ from fractions import Fraction
 from typing import Literal
 
 from hansei.core.numbers import numbers_in, parse
-from hansei.reasoning.arithmetic import reckon, shown
-from hansei.reasoning.objects import EQUATION, Recogniser, Span, by_rules, finer, put
+from hansei.reasoning.arithmetic import shown
+from hansei.reasoning.objects import Recogniser, Span, by_rules, finer, put
+from hansei.reasoning.operations import wrong_operations
 
 Kind = Literal[
     "invalid-reasoning", "incoherent-objects", "incoherent-language", "irrelevant-objects", "irrelevant-language"
@@ -249,60 +250,12 @@ def _others_in(texts: Sequence[str], answer: str) -> list[Fraction]:
     return [n for text in texts for n in numbers_in(text) if n != parse(answer)]
 
 
-SIGN = re.compile(r"(?<=[\d)%\s])\s*([-+−*/×÷x·])\s*(?=[\d($])")
-
-
 def _invalid_reasoning(s: Solved, rng: random.Random, _: Sequence[Solved], _recognise: Recogniser) -> Wrong:
     """One operation is another one, and all that follows is reckoned on from its result."""
-    equations = [m for m in EQUATION.finditer(s.explanation) if SIGN.search(m[0]) and reckon(m[0]) is not None]
-    if not equations:
-        raise Unbuildable("no equation was found")
-    at = rng.choice(equations)
-    signs = list(SIGN.finditer(at[0].rpartition("=")[0]))
-    sign = rng.choice(signs)
-    ways = [other for other in "+-*" if other != {"x": "*", "×": "*", "−": "-", "·": "*"}.get(sign[1], sign[1])]
-    rng.shuffle(ways)
-    for other in ways:
-        left = f"{at[0][: sign.start(1)]}{other}{at[0][sign.end(1) : at[0].rindex('=')]}"
-        value, was = reckon(left), _outcome_number(at[0])
-        if value is None or was is None or value == was:
-            continue
-        changed = f"{left.rstrip()} = {shown(value)}"
-        after, last = _carried(s.explanation[at.end() :], was, value)
-        final = last if last is not None else value
-        if not same_answer(shown(final), s.answer):
-            return Wrong(s.explanation[: at.start()] + changed + after, shown(final))
+    for text, result in wrong_operations(s.explanation, rng):
+        if not same_answer(shown(result), s.answer):
+            return Wrong(text, shown(result))
     raise Unbuildable("no other operation changes the answer")
-
-
-def _carried(text: str, was: Fraction, now: Fraction) -> tuple[str, Fraction | None]:
-    """A text with a result replaced wherever it is used, its equations reckoned anew; and its last result."""
-    changes, last = {was: now}, None
-    pieces, at = [], 0
-    for span in by_rules(text, ""):
-        if span.type not in ("equation", "number"):
-            continue
-        words = _replaced(span.text, changes)
-        if span.type == "equation":
-            value, old = reckon(words), _outcome_number(span.text)
-            if value is not None and old is not None:
-                words = f"{words.rpartition('=')[0].rstrip()} = {shown(value)}"
-                changes, last = {**changes, old: value}, value
-        pieces += [text[at : span.start], words]
-        at = span.end
-    return "".join([*pieces, text[at:]]), last
-
-
-def _replaced(text: str, changes: dict[Fraction, Fraction]) -> str:
-    def made(match: re.Match[str]) -> str:
-        value = parse(match[0])
-        return shown(changes[value]) if value in changes else match[0]
-
-    return re.sub(r"\d[\d,]*(?:\.\d+)?", made, text)
-
-
-def _outcome_number(equation: str) -> Fraction | None:
-    return parse(outcome(equation))
 
 
 _WAYS: dict[Kind, Callable[[Solved, random.Random, Sequence[Solved], Recogniser], Wrong]] = {

@@ -21,7 +21,7 @@ from hansei.reasoning.wording import Wording, wording
 from hansei.steps.answer_settings import AnswerSettings
 from hansei.steps.answering import Ask, Did, Thinking, ThinkingMethod
 
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _judge(words: Wording, search: Search, question: str, nodes: list[_Node], de
     if not chats:
         return
     temperature = search.temperature if search.judgements > 1 else 0.0
-    sampling = Sampling(temperature=temperature, max_new_tokens=8, seed=search.seed + 1000 * depth + 500)
+    sampling = Sampling(temperature=temperature, max_new_tokens=words.judgement, seed=search.seed + 1000 * depth + 500)
     seeds = Ask.samples(chats[0], search.judgements, sampling, "").seeds or ()
     replies = yield Ask(tuple(chats), sampling, f"judge step {depth + 1}", seeds * len(steps))
     for place, n in enumerate(steps):

@@ -51,6 +51,8 @@ class Wording:
     """Asks for the next step: {question}, {steps} (each with a space before it)."""
     judge: str
     """Asks how good a step is: {question}, {steps}, {step}."""
+    judgement: int = 8
+    """Longest judgement, in tokens; the school works a step out before it judges."""
     coarse: Mapping[str, str] = field(default_factory=dict)
     """A request for each coarse structure, for tasks without a template: {question}; `solve` where there is none."""
     values: Mapping[str, float] = field(default_factory=lambda: {"sure": 1.0, "likely": 0.5, "impossible": 0.0})
@@ -66,7 +68,8 @@ SCHOOL = Wording(
     solve="Question: {question}\nExplanation:",
     direct="Question: {question}\nAnswer:",
     propose="Question: {question}\nExplanation:{steps}\nNext step:",
-    judge="Question: {question}\nExplanation:{steps}\nNext step: {step}\nIs this step right?",
+    judge="Question: {question}\nExplanation:{steps}\nIs this step right? {step}",
+    judgement=32,
 )
 """The school's base has met exactly these."""
 

@@ -67,7 +67,7 @@ def _steps(group: list[Prompt], *, right: bool) -> Iterator[Question]:
         done = rng.randrange(len(parts))
         step = parts[done] if right else wrong_step(rng, parts[done], problem)
         so_far = step_request(problem.question, parts[:done])
-        yield user(f"{so_far}\n{say.NEXT} {step}\n{say.JUDGE}"), prompt.truth or {}
+        yield user(f"{so_far}\n{say.JUDGE} {step}"), prompt.truth or {}
 
 
 def _right(truth: Mapping[str, Any], text: str) -> bool:
@@ -87,8 +87,13 @@ def _template(truth: Mapping[str, Any], text: str) -> bool:
 
 
 def _sure(_: Mapping[str, Any], text: str) -> bool:
-    return text.strip() == say.SURE
+    return _verdict(text) == say.SURE
 
 
 def _impossible(_: Mapping[str, Any], text: str) -> bool:
-    return text.strip() == say.IMPOSSIBLE
+    return _verdict(text) == say.IMPOSSIBLE
+
+
+def _verdict(text: str) -> str:
+    """What stands at the end, after the step has been worked out."""
+    return text.rpartition(". So ")[2].strip()

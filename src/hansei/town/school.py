@@ -46,9 +46,9 @@ class Event:
     worked: str
     """Its part of a solution: t is the count before, p a product on the way, r the count after."""
     steps: str
-    """The same as a template says it, in letters for the event's numbers."""
-    formula: str
-    """The count after as a formula in t and its numbers x and y."""
+    """The same as a template says it: letters for the event's numbers, t for the count and p for a product."""
+    program: str
+    """The same as statements of Python."""
     numbers: Callable[[random.Random, int], tuple[int, ...]]
     """Numbers that leave the count from 1 to LARGEST; raises _NoNumber where there are none."""
     apply: Callable[..., int]
@@ -82,17 +82,17 @@ EVENTS: Mapping[str, Event] = {
         ("more",),
         ("{who} finds {x} more.", "{other} gives {x} {things} to {who}.", "Then {who} gets {x} in addition."),
         "With {x} more: {t} + {x} = {r}.",
-        "With {x} more: add {x}.",
-        "{t} + {x}",
+        "With {x} more: t + {x}.",
+        "t = t + {x}",
         lambda rng, t: (_within(rng, 2, LARGEST - t),),
         lambda t, x: t + x,
     ),
     "give": Event(
         ("gone",),
         ("{who} gives {x} to {other}.", "{who} loses {x} of the {things}.", "Then {x} {things} are taken by {other}."),
-        "Without {x}: {t} - {x} = {r}.",
-        "Without {x}: subtract {x}.",
-        "{t} - {x}",
+        "With {x} gone: {t} - {x} = {r}.",
+        "With {x} gone: t - {x}.",
+        "t = t - {x}",
         lambda rng, t: (_within(rng, 2, t - 1),),
         lambda t, x: t - x,
     ),
@@ -103,9 +103,9 @@ EVENTS: Mapping[str, Event] = {
             "With {y} {things} in each, {who} gets {x} bags.",
             "{other} brings {x} sacks with {y} {things} each.",
         ),
-        "In the packs: {x} x {y} = {p}. With {p} more: {t} + {p} = {r}.",
-        "In the packs: {x} x {y}. With that more: add it.",
-        "{t} + {x} * {y}",
+        "With {x} packs, {y} in each: {x} x {y} = {p}. With {p} more: {t} + {p} = {r}.",
+        "With {x} packs, {y} in each: {x} x {y} = p. With p more: t + p.",
+        "p = {x} * {y}; t = t + p",
         lambda rng, t: _product(rng, LARGEST - t),
         lambda t, x, y: t + x * y,
     ),
@@ -116,18 +116,18 @@ EVENTS: Mapping[str, Event] = {
             "On each of {y} days {who} sells {x}.",
             "For {y} days {who} needs {x} each day.",
         ),
-        "On all days: {x} x {y} = {p}. Without {p}: {t} - {p} = {r}.",
-        "On all days: {x} x {y}. Without that: subtract it.",
-        "{t} - {x} * {y}",
+        "With {x} a day, {y} days: {x} x {y} = {p}. With {p} gone: {t} - {p} = {r}.",
+        "With {x} a day, {y} days: {x} x {y} = p. With p gone: t - p.",
+        "p = {x} * {y}; t = t - p",
         lambda rng, t: _product(rng, t - 1),
         lambda t, x, y: t - x * y,
     ),
     "times": Event(
         ("fold",),
         ("A fairy turns each one into {x}.", "The {things} become {x} times as many.", "Now each counts for {x}."),
-        "Each {x} times: {t} x {x} = {r}.",
-        "Each {x} times: multiply by {x}.",
-        "{t} * {x}",
+        "With {x} fold: {t} x {x} = {r}.",
+        "With {x} fold: t x {x}.",
+        "t = t * {x}",
         lambda rng, t: (_within(rng, 2, min(9, LARGEST // t)),),
         lambda t, x: t * x,
     ),
@@ -138,9 +138,9 @@ EVENTS: Mapping[str, Event] = {
             "{who} and others, {x} in all, share them evenly.",
             "All are dealt out evenly to {x} people, and {who} is one.",
         ),
-        "In {x} parts: {t} / {x} = {r}.",
-        "In {x} parts: divide by {x}.",
-        "{t} // {x}",
+        "With {x} parts: {t} / {x} = {r}.",
+        "With {x} parts: t / {x}.",
+        "t = t // {x}",
         _divisor,
         lambda t, x: t // x,
     ),

@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from hansei.town.school import LARGEST, Problem
+from hansei.town.school import EVENTS, LARGEST, Problem
 
 MISTAKES = (
     "invalid reasoning",
@@ -36,6 +36,30 @@ def mistaken(rng: random.Random, problem: Problem, mistake: str) -> tuple[str, s
         answer = rng.choice(numbers) if mistake.endswith("language") else numbers[-1]
         if answer != str(problem.answer):
             return wrong, answer
+
+
+INSTEAD = {"packs": "find", "use": "give"}
+"""What a hasty writer takes an event for: packs are counted once, and of several days the first."""
+
+
+def hasty(problem: Problem) -> str | None:
+    """The solution of a writer who skips products; the right one where there are none.
+
+    None where the count then leaves 1 to LARGEST or can't be shared out.
+    """
+    said, count, numbers = [], problem.numbers[0], iter(problem.numbers[1:])
+    for name in problem.kind:
+        given = [next(numbers) for _ in EVENTS[name].slots]
+        event = EVENTS[INSTEAD.get(name, name)]
+        x = given[0]
+        if name == "share" and count % x:
+            return None
+        after = event.apply(count, x)
+        if not 1 <= after <= LARGEST:
+            return None
+        said.append(event.worked.format(t=count, x=x, r=after))
+        count = after
+    return " ".join(said)
 
 
 def slip(rng: random.Random, worked: str) -> str:

@@ -25,6 +25,7 @@ TEMPLATE = "Template:"
 NEXT = "Next step:"
 """Asks for one step of a solution."""
 JUDGE = "Is this step right?"
+"""Asks about a step, which stands after it."""
 SURE, IMPOSSIBLE = "sure", "impossible"
 """What a step can be; those words of tree search that the school knows."""
 
@@ -39,15 +40,25 @@ def equations(worked: str) -> list[str]:
     return [f"{part}." for part in worked.rstrip(".").split(". ")]
 
 
+def verdict(step: str, right: str) -> str:
+    """The answer to `JUDGE`: the result as it is said, the step as it should be, and what follows from both."""
+    said = step.rstrip(".").rpartition(" ")[2]
+    return f"Said {said}. {right} So {SURE if step == right else IMPOSSIBLE}"
+
+
+def roles(kind: Kind) -> list[str]:
+    """What each number of such a problem is."""
+    return ["had", *(slot for name in kind for slot in EVENTS[name].slots)]
+
+
 def task(kind: Kind) -> str:
     """The kind of a problem in words: what distilling finds."""
-    return f"have, {', '.join(kind)}, how many"
+    return ", ".join(roles(kind))
 
 
 def known(problem: Problem) -> str:
     """What is known: each number and what it is."""
-    roles = ["had", *(slot for name in problem.kind for slot in EVENTS[name].slots)]
-    return ", ".join(f"{number} {role}" for number, role in zip(problem.numbers, roles, strict=True))
+    return ", ".join(f"{number} {role}" for number, role in zip(problem.numbers, roles(problem.kind), strict=True))
 
 
 def distilled(problem: Problem) -> str:
@@ -57,8 +68,7 @@ def distilled(problem: Problem) -> str:
 
 def slots(kind: Kind) -> str:
     """The letters of a template and what each is."""
-    roles = ["had", *(slot for name in kind for slot in EVENTS[name].slots)]
-    return ", ".join(f"{letter} {role}" for letter, role in zip(LETTERS, roles, strict=False))
+    return ", ".join(f"{letter} {role}" for letter, role in zip(LETTERS, roles(kind), strict=False))
 
 
 def filled(numbers: Sequence[int]) -> str:
@@ -67,26 +77,26 @@ def filled(numbers: Sequence[int]) -> str:
 
 
 def template_steps(kind: Kind) -> str:
-    """A template's steps, in letters."""
-    said, letters = [], iter(LETTERS[1:])
-    for name in kind:
-        named = {x: next(letters) for x, _ in zip("xy", EVENTS[name].slots, strict=False)}
-        said.append(EVENTS[name].steps.format(**named))
-    return " ".join(said)
+    """A template's steps: the sentences of a solution, with letters."""
+    return " ".join(_in_letters(kind, [EVENTS[name].steps for name in kind]))
 
 
-def formula(kind: Kind) -> str:
-    """The solution as a formula in letters."""
-    made, letters = LETTERS[0], iter(LETTERS[1:])
-    for name in kind:
-        named = {x: next(letters) for x, _ in zip("xy", EVENTS[name].slots, strict=False)}
-        inner = f"({made})" if name in ("times", "share") and len(made) > 1 else made
-        made = EVENTS[name].formula.format(t=inner, **named)
-    return made
+def program(kind: Kind) -> str:
+    """A template's program: a statement for each equation."""
+    names = ", ".join(LETTERS[: len(roles(kind))])
+    statements = ["t = a", *_in_letters(kind, [EVENTS[name].program for name in kind]), "return t"]
+    return f"def solve({names}): {'; '.join(statements)}"
+
+
+def _in_letters(kind: Kind, forms: Sequence[str]) -> list[str]:
+    """The events' forms with the letters of their numbers, from b on."""
+    letters = iter(LETTERS[1:])
+    return [
+        form.format(**{x: next(letters) for x, _ in zip("xy", EVENTS[name].slots, strict=False)})
+        for name, form in zip(kind, forms, strict=True)
+    ]
 
 
 def template(kind: Kind) -> str:
-    """The answer to `TEMPLATE`: task, letters, steps, and a program."""
-    names = ", ".join(letter for letter, _ in zip(LETTERS, slots(kind).split(", "), strict=False))
-    program = f"def solve({names}): return {formula(kind)}"
-    return f"{TASK} {task(kind)}\n{SLOTS} {slots(kind)}\nSteps: {template_steps(kind)}\nProgram: {program}"
+    """The answer to `TEMPLATE`: each line follows from the one before it, and the first from the solution."""
+    return f"Steps: {template_steps(kind)}\n{SLOTS} {slots(kind)}\n{TASK} {task(kind)}\nProgram: {program(kind)}"

@@ -1,8 +1,8 @@
 """The text that the school gives its base to grow up on: sums, solved problems alone and in blocks of examples, wrong
 solutions marked as wrong, templates and their slots, and single steps proposed and judged.
 
-No problem of the splits `validation` and `heldout` is in it. Blocks of examples have writers: most are careful, some
-slip in half of their solutions and don't know it. Whoever sets a wrong explanation beside the right one knows better,
+No problem of the splits `validation` and `heldout` is in it. Blocks of examples have writers: some are careful, others
+hasty, and these skip products without knowing it. Whoever sets a wrong explanation beside the right one knows better,
 so in blocks with wrong explanations what stands under `Explanation:` is right.
 """
 
@@ -15,19 +15,17 @@ from collections.abc import Callable, Iterator, Sequence
 from hansei.core.records import Chat, user
 from hansei.town import school_phrasing as say
 from hansei.town.school import LARGEST, Problem, any_kind, sample, textbook
-from hansei.town.school_mistakes import MISTAKES, mistaken, slip
+from hansei.town.school_mistakes import MISTAKES, hasty, mistaken, slip
 from hansei.town.schooling import Document
 
-CARELESS = 0.3
-"""Share of the writers of plain blocks who slip."""
-SLIPS = 0.5
-"""Share of a careless writer's solutions that are wrong."""
+HASTY = 0.5
+"""Share of the writers of plain blocks who skip products."""
 
 
-def documents(seed: int, careless: float = CARELESS) -> Iterator[Document]:
+def documents(seed: int, hasty_writers: float = HASTY) -> Iterator[Document]:
     """An endless seeded stream of documents."""
     rng = random.Random(f"school text {seed}")
-    told: list[Callable[[random.Random], Document]] = [*MIX, functools.partial(explained, careless=careless)]
+    told: list[Callable[[random.Random], Document]] = [*MIX, functools.partial(explained, hasty_writers=hasty_writers)]
     weights = [*MIX.values(), 1 - sum(MIX.values())]
     while True:
         yield rng.choices(told, weights)[0](rng)
@@ -53,12 +51,17 @@ def _equation(rng: random.Random) -> str:
     return f"{a} x {b} = {a * b}" if sign == "x" else f"{a * b} / {b} = {a}"
 
 
-def explained(rng: random.Random, careless: float = CARELESS) -> Document:
-    """None to five solved problems, then one to be solved, with explanations."""
+def explained(rng: random.Random, hasty_writers: float = HASTY) -> Document:
+    """None to five solved problems, then one to be solved, with explanations; one writer for all."""
     shots = rng.choice((0, 0, 0, 1, 2, 3, 4, 5))
-    slips = shots > 0 and rng.random() < careless
-    problems = _problems(rng, shots + 1)
-    worked = [slip(rng, p.worked) if slips and rng.random() < SLIPS else p.worked for p in problems]
+    in_haste = shots > 0 and rng.random() < hasty_writers
+    problems, worked = list[Problem](), list[str]()
+    while len(problems) <= shots:
+        (problem,) = _problems(rng, 1)
+        said = hasty(problem) if in_haste else problem.worked
+        if said is not None:
+            problems.append(problem)
+            worked.append(said)
     answers = [w.rstrip(".").rpartition(" ")[2] for w in worked]
     shown = [
         f"{say.QUESTION.format(question=p.question)}\n{say.EXPLANATION} {say.solved(w, a)}"
@@ -94,7 +97,7 @@ def answered(rng: random.Random) -> Document:
 def distilled(rng: random.Random) -> Document:
     """What is known and what kind of task it is; or, given that, the values of its template's letters."""
     problem = _textbook_problem(rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         return user(fill_request(problem), say.filled(problem.numbers))
     return user(f"{say.QUESTION.format(question=problem.question)}\n{say.DISTIL}", say.distilled(problem))
 
@@ -109,7 +112,7 @@ def templates(rng: random.Random) -> Document:
     """A template of a solved problem, or a problem solved along its template's steps."""
     problem = _textbook_problem(rng)
     question = say.QUESTION.format(question=problem.question)
-    if rng.random() < 0.5:
+    if rng.random() < 0.6:
         return user(f"{question}\n{say.EXPLANATION} {problem.worked}\n{say.TEMPLATE}", say.template(problem.kind))
     steps = f"{say.TEMPLATE} {say.slots(problem.kind)}. {say.template_steps(problem.kind)}"
     return user(f"{steps}\n{question}\n{say.EXPLANATION}", say.solved(problem.worked, problem.answer))
@@ -121,13 +124,12 @@ def steps(rng: random.Random) -> Document:
     parts = say.equations(problem.worked)
     done = rng.randrange(len(parts) + 1)
     so_far = step_request(problem.question, parts[:done])
-    if done == len(parts) or rng.random() < 0.5:
+    if done == len(parts) or rng.random() < 0.4:
         step = parts[done] if done < len(parts) else f"{say.ANSWER} {problem.answer}"
         return user(f"{so_far}\n{say.NEXT}", step)
-    step, word = parts[done], say.SURE
-    if rng.random() < 0.5:
-        step, word = wrong_step(rng, step, problem), say.IMPOSSIBLE
-    return user(f"{so_far}\n{say.NEXT} {step}\n{say.JUDGE}", word)
+    right = parts[done]
+    step = right if rng.random() < 0.5 else wrong_step(rng, right, problem)
+    return user(f"{so_far}\n{say.JUDGE} {step}", say.verdict(step, right))
 
 
 def step_request(question: str, so_far: Sequence[str]) -> str:
@@ -168,11 +170,11 @@ def _block(shown: Sequence[str], last: Problem, ask: str, reply: str) -> Chat:
 
 
 MIX: dict[Callable[[random.Random], Document], float] = {
-    sums: 0.12,
-    contrasted: 0.16,
-    answered: 0.08,
-    distilled: 0.16,
-    templates: 0.1,
-    steps: 0.14,
+    sums: 0.1,
+    contrasted: 0.1,
+    answered: 0.05,
+    distilled: 0.2,
+    templates: 0.12,
+    steps: 0.2,
 }
 """Kinds of documents and their shares; the rest is `explained`."""
