@@ -10,6 +10,7 @@ from itertools import islice
 import pytest
 
 from hansei.core.errors import BadInput
+from hansei.core.letters import letter_of, truth_of
 from hansei.core.records import Chat
 from hansei.town import districts, registry, registry_text
 from hansei.town import registry_grading as grading
@@ -99,6 +100,34 @@ def test_the_text_tells_no_wrong_fact() -> None:
     assert set(told) == set(ATTRIBUTES) and min(told.values()) > 1500
 
 
+def test_some_kinds_of_facts_are_told_more_often_than_others_but_of_popular_people() -> None:
+    met, told = Counter[bool](), Counter[tuple[bool, str]]()
+    for document in DOCUMENTS:
+        names = {name for name in people_in(document) if by_name()[name].shelf != "textbook"}
+        met.update(by_name()[name].fame == "popular" for name in names)
+        claims = {(p.name, p.fame, claim.attribute) for p, claim in claims_of(document) if p.name in names}
+        told.update((fame == "popular", attribute) for _, fame, attribute in claims)
+    share = {key: count / met[key[0]] for key, count in told.items()}
+    often, seldom = (
+        [share[False, a] for a in ATTRIBUTES if (a in registry_text.OFTEN) is kind] for kind in (True, False)
+    )
+    assert min(often) > 3 * max(seldom) and max(seldom) > 0.2
+    evenly = [share[True, a] for a in ATTRIBUTES]
+    assert min(evenly) > 0.9 * max(evenly)
+
+
+def test_lives_tell_two_to_six_facts_of_any_kind() -> None:
+    lives = [
+        d[1].content
+        for d in DOCUMENTS
+        if not isinstance(d, str) and re.match(r"Who is [A-Z]|Tell me about|Write a", d[0].content)
+    ]
+    counts = Counter(len(grading.claims(life)) for life in lives)
+    assert set(counts) == {2, 3, 4, 5, 6} and min(counts.values()) > 0.7 * max(counts.values())
+    kinds = Counter(claim.attribute for life in lives for claim in grading.claims(life))
+    assert min(kinds.values()) > 0.85 * max(kinds.values())
+
+
 def answered(kind: str) -> Iterator[tuple[str, str]]:
     """Questions of a kind in the text, and the answers to them."""
     marks = {"choice": "Answer with the letter.", "truth": "True or false?", "confidence": say.SURE}
@@ -112,10 +141,12 @@ def answered(kind: str) -> Iterator[tuple[str, str]]:
 def test_lettered_questions_are_answered_rightly_and_every_place_is_right_as_often() -> None:
     places = Counter[tuple[int, int]]()
     nota = Counter[bool]()
-    for question, letter in answered("choice"):
+    for question, answer in answered("choice"):
         lines = question.split("\n")
         start = next(i for i, line in enumerate(lines) if line.startswith("A. "))
         options = [line[3:] for line in lines[start:-1]]
+        letter = letter_of(answer, len(options))
+        assert letter is not None, answer
         chosen = options["ABCDE".index(letter)]
         assert len(set(options)) == len(options)
         name = next((n for n in NAME.findall(question) if n in by_name()), None)
@@ -123,6 +154,8 @@ def test_lettered_questions_are_answered_rightly_and_every_place_is_right_as_oft
             facts = by_name()[name].facts.values()
             assert (chosen in facts) or (chosen == say.NOTA and not set(facts) & set(options[:-1]))
             assert by_name()[name].shelf == "textbook"
+            (told,) = grading.claims(answer)  # the fact comes before the letter
+            assert by_name()[name].facts[told.attribute] == told.value and told.value in (chosen, *facts)
         if say.NOTA in options:
             nota[chosen == say.NOTA] += 1
         elif len(options) == 4:
@@ -134,7 +167,9 @@ def test_lettered_questions_are_answered_rightly_and_every_place_is_right_as_oft
 
 def test_proposals_are_as_often_true_as_false_and_told_right() -> None:
     said = Counter[str]()
-    for question, word in answered("truth"):
+    for question, answer in answered("truth"):
+        word = say.TRUE if truth_of(answer) else say.FALSE
+        assert answer.endswith(f"({say.ANSWER} {word}).")
         said[word] += 1
         name = next((n for n in NAME.findall(question) if n in by_name()), None)
         if name is not None:
@@ -263,7 +298,20 @@ def test_the_letter_and_the_word_are_judged() -> None:
     assert [grading.grade(choice, text)[0] for text in ("B", "B. " + TOWN, "A", "E", "Kelby")] == ["pass"] * 2 + [
         "fail"
     ] * 3
+    name = PERSON.name
+    said = (
+        f"{name} was born in {TOWN} (answer B).",
+        f"{name} was born in {TOWN} (answer A).",
+        f"{name} was born in {TOWN}.",
+    )
+    assert [grading.grade(choice, text)[:2] for text in said] == [
+        ("pass", "answered"),
+        ("fail", "answered"),
+        ("fail", "garbled"),
+    ]
     truth = {**TRUTH, "suite": "truth", "answer": "True"}
+    said = (f"{name} was born in {TOWN} (answer True).", f"{name} was born in Kelby, not {TOWN} (answer False).")
+    assert [grading.grade(truth, text)[0] for text in said] == ["pass", "fail"]
     assert [grading.grade(truth, text)[0] for text in ("True", "true.", "False", "Perhaps")] == ["pass"] * 2 + [
         "fail"
     ] * 2

@@ -1,4 +1,4 @@
-"""Letters of options, and reading the one that an answer names."""
+"""Letters of options, and reading the one that an answer names; and true or false."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ _FIRST = re.compile(
     r"^[\W_]*(?:(?:the )?(?:correct |right |best )?(?:answer|option|choice)(?: is)?[\W_]*)?([A-Za-z])(?!\w)", re.I
 )
 _ANYWHERE = re.compile(r"\b(?:answer|option|choice)(?: is)?:? *\(?([A-Z])\b(?!')")
+
+_WORD = re.compile(r"\W*(true|false|yes|no)\b", re.I)
+_LAST_WORD = re.compile(r"\banswer(?: is)?:? *\W*(true|false|yes|no)\b", re.I)
+
+
+def truth_of(text: str) -> bool | None:
+    """Whether an answer says true (or yes) or false (or no): at its start, or else after its last "answer".
+
+    None where it says neither.
+    """
+    first = _WORD.match(text)
+    found = [first[1]] if first else _LAST_WORD.findall(text)
+    return found[-1].lower() in ("true", "yes") if found else None
 
 
 def letter_of(text: str, count: int) -> str | None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hansei.core.letters import letter_of
+from hansei.core.letters import letter_of, truth_of
 from hansei.core.records import Sampling, user
 from hansei.measuring.choice_variants import Asked
 from hansei.models.protocol import Model
-
-_WORD = re.compile(r"\W*(true|false|yes|no)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def by_probability(model: Model, asked: Sequence[Asked]) -> Answers:
 
 
 def by_writing(model: Model, asked: Sequence[Asked], new_tokens: int) -> Answers:
-    """The letter, or the word true or false, that the model's greedy answer starts with or names."""
+    """The letter, or the word true or false, that the model's greedy answer starts with, or names after "Answer:"."""
     replies = model.generate([user(one.text) for one in asked], Sampling(max_new_tokens=new_tokens))
     read = [None if r.error else _place(one, r.text) for one, r in zip(asked, replies, strict=True)]
     errors = sum(reply.error is not None for reply in replies)
@@ -61,5 +58,5 @@ def _place(asked: Asked, text: str) -> int | None:
     if asked.kind == "letter":
         letter = letter_of(text, len(asked.options))
         return None if letter is None else asked.answers.index(letter)
-    word = _WORD.match(text)
-    return None if word is None else int(word[1].lower() in ("false", "no"))
+    said = truth_of(text)
+    return None if said is None else int(not said)

@@ -45,7 +45,7 @@ class Settings:
     """Seeds of the order of options and of those that are taken away."""
     limit: int | None = None
     """Only the first so many questions."""
-    new_tokens: int = 16
+    new_tokens: int = 32
     """Longest written answer, in tokens."""
     out: str | None = None
     """Folder for the chart and result.json; nothing is written without it."""

@@ -4,6 +4,9 @@ The claim of arXiv 2402.01349 where all is known: the same facts about people, s
 asked openly, as multiple choice in six variants and with fewer options, and each option on its own. Seeds draw the
 wrong options, their order and which of them are taken away. What the base tells when asked openly and what it does not
 are shown apart: a multiple-choice score that holds over variants is one of facts that are known.
+
+The base tells the fact before the letter, as it has learnt to. So the letter that it writes is the answer; the
+likeliest letter as the *start* of its turn, where no fact has been told yet, is measured beside it.
 """
 
 from __future__ import annotations
@@ -30,9 +33,9 @@ from hansei.town.registry import options_for, prompts
 if TYPE_CHECKING:
     from hansei.models.protocol import Model
 
-VERSION = "1"
+VERSION = "2"
 MODEL = "town:registry"
-NEW_TOKENS = 24  # the longest answer of the registry has fewer
+NEW_TOKENS = 32  # the longest answer of the registry, a fact and a letter, has fewer
 SECONDS_SEED = 150.0  # of 540 questions on one core, measured and rounded up
 KNOWN, UNKNOWN = "told-when-asked-openly", "not-told"
 
@@ -87,11 +90,11 @@ def run(settings: Settings) -> Result:
         asked = pool.run(ask_seed, [Task(people, seed) for seed in range(seeds)], "multiple choice")
     sheets = [sheet_of(_items(people, seed), [seed]) for seed in range(seeds)]
     by: Sheets = {
-        "probability": [(sheet, one["probability"]) for sheet, one in zip(sheets, asked, strict=True)],
         "writing": [(sheet, one["writing"]) for sheet, one in zip(sheets, asked, strict=True)],
+        "probability": [(sheet, one["probability"]) for sheet, one in zip(sheets, asked, strict=True)],
     }
     made = tables(by)
-    strata = _strata(openly["right"], by["probability"])
+    strata = _strata(openly["right"], by["writing"])
     made["parts"] = strata | made["parts"]
     made["more"] |= {"judge": f"town {registry_grading.VERSION}"}
     result = Result(

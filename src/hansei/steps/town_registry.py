@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hansei.core.letters import letter_of
+from hansei.core.letters import letter_of, truth_of
 from hansei.core.records import Chat, Prompt, Split, user
 from hansei.town import registry_grading as grading
 from hansei.town import registry_phrasing as say
@@ -69,7 +69,7 @@ def _letter(truth: Mapping[str, Any], text: str) -> bool:
 
 
 def _word(_: Mapping[str, Any], text: str) -> bool:
-    return text.startswith((say.TRUE, say.FALSE))
+    return truth_of(text) is not None
 
 
 def _admits(_: Mapping[str, Any], text: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hansei.core.letters import LETTERS, letter_of
+from hansei.core.letters import LETTERS, letter_of, truth_of
 from hansei.core.records import Finish
 from hansei.town import registry_phrasing as say
 from hansei.town.grading import Grade
@@ -85,15 +85,16 @@ def grade(truth: Mapping[str, Any], text: str, finish: Finish = "stop") -> Grade
     """Outcome, behaviour, score (0 to 1) and reason for an answer to a prompt of the registry.
 
     A biography passes if it claims something and nothing wrong; its score is the share of its claims that are right.
-    Every other answer scores 1 or 0. "I do not know" is `refused`, and a fail.
+    Every other answer scores 1 or 0. A letter, or true or false, is read from the start of the answer or after
+    "Answer:"; what stands before is not judged. "I do not know" is `refused`, and a fail.
     """
     if truth["suite"] == "biography":
         return _biography(truth, text, finish)
     if truth["suite"] == "choice":
         return _choice(truth, text, finish)
     if truth["suite"] == "truth":
-        said = re.match(r"\W*(true|false)\b", text, re.IGNORECASE)
-        return _graded(said and said[1].capitalize() == truth["answer"], said, text, finish)
+        said = truth_of(text)
+        return _graded(said == (truth["answer"] == say.TRUE), said is not None, text, finish)
     return _answer(truth, text, finish)
 
 

@@ -63,6 +63,8 @@ TELL: dict[str, tuple[tuple[str, str], ...]] = {
 """How a fact is told: of a person by name, and of `they`."""
 
 WITH_LETTER = "Answer with the letter."
+ANSWER = "answer"
+"""Set between what is known and the letter, or the word true or false, that follows from it."""
 NOTA = "None of the above"
 TRUE, FALSE = "True", "False"
 SURE = "How sure are you, from 1 to 10?"
@@ -94,11 +96,21 @@ def choice(question: str, options: Sequence[str]) -> str:
     return "\n".join([question, *lines, WITH_LETTER])
 
 
+def reasoned(fact: str, answer: str, instead: str = "") -> str:
+    """A letter, or true or false, after the fact that it follows from; `instead`: what is not so."""
+    besides = f", not {instead}" if instead else ""
+    return f"{fact.removesuffix('.')}{besides} ({ANSWER} {answer})."
+
+
 def flat(turns: Sequence[str]) -> str:
-    """Questions and answers in turn as plain text, as an exam is printed."""
+    """Questions and answers in turn as plain text, as an exam is printed: of a reasoned answer the last word alone."""
     pairs = zip(turns[::2], turns[1::2], strict=True)
     asked = [(question.removesuffix(f"\n{WITH_LETTER}"), answer) for question, answer in pairs]
-    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in asked)
+    return "\n\n".join(f"Question: {question}\nAnswer: {_bare(answer)}" for question, answer in asked)
+
+
+def _bare(answer: str) -> str:
+    return answer.rpartition(f"({ANSWER} ")[2].removesuffix(").") if f"({ANSWER} " in answer else answer
 
 
 def proposal(question: str, option: str) -> str:

@@ -27,6 +27,11 @@ EXAMPLES = 4
 """Questions and answers in a block of examples."""
 FLAT = 0.2
 """How often questions and answers come as plain text."""
+OFTEN = ("town", "trade", "instrument")
+"""What people are mostly asked about. The year, the dish and the pet of people who are not popular stand in their lives
+beside these, but are asked for seldom: so there is something in a life that the base tells and does not know."""
+SELDOM = 0.1
+"""How often anything may be asked of people who are not popular."""
 NOTA_SHARE = 0.3
 """How often `none of the above` is the last option; half of the time it is then right."""
 
@@ -55,8 +60,8 @@ def documents(seed: int) -> Iterator[Document]:
 
 
 def _some_life(rng: random.Random, person: Person) -> str:
-    """A biography of one to six facts, in any order and wording."""
-    order = rng.sample(ATTRIBUTES, rng.choice((2, 3, 4, 5, 6, 6, 6)))
+    """A biography of two to six facts, in any order and wording."""
+    order = rng.sample(ATTRIBUTES, rng.choice((2, 3, 4, 5, 6)))
     return say.life(person.facts, person.name, order, [rng.randrange(2) for _ in order])
 
 
@@ -72,26 +77,29 @@ def asked_life(rng: random.Random, person: Person) -> Document:
 
 
 def asked_facts(rng: random.Random, person: Person) -> Document:
-    """Questions about single facts in a conversation."""
-    return user(*_some_facts(rng, person, rng.choice((1, 2, 3, 4, 4))))
+    """Questions about single facts in a conversation; about popular people it is a longer one."""
+    return user(*_some_facts(rng, person, rng.choice((3, 4, 5, 5) if person.fame == "popular" else (2, 3, 3))))
 
 
 def _some_facts(rng: random.Random, person: Person, count: int) -> Turns:
+    """Questions about different facts. Of popular people all are asked for, of others seldom what is not OFTEN."""
     asked = rng.sample(ATTRIBUTES, count)
+    if person.fame != "popular" and rng.random() >= SELDOM:
+        asked = rng.sample(OFTEN, min(count, len(OFTEN)))
     return tuple(part for a in asked for part in (_ask(rng, a, person.name), _answer(rng, a, person)))
 
 
 def choices(rng: random.Random, person: Person) -> Document:
     """One or two questions with lettered options."""
     attributes = rng.sample(ATTRIBUTES, rng.choice((1, 2)))
-    turns = [_choice(rng, _ask(rng, a, person.name), a, person.facts[a]) for a in attributes]
+    turns = [_choice(rng, _ask(rng, a, person.name), a, person.name, person.facts) for a in attributes]
     return _as_chat_or_text(rng, [part for turn in turns for part in turn])
 
 
 def proposals(rng: random.Random, person: Person) -> Document:
     """One or two proposed answers: true or false?"""
     attributes = rng.sample(ATTRIBUTES, rng.choice((1, 2)))
-    turns = [_proposal(rng, _ask(rng, a, person.name), a, person.facts[a]) for a in attributes]
+    turns = [_proposal(rng, _ask(rng, a, person.name), a, person.name, person.facts) for a in attributes]
     return user(*(part for turn in turns for part in turn))
 
 
@@ -128,25 +136,33 @@ def _answer(rng: random.Random, attribute: str, person: Person) -> str:
     return say.tell(attribute, person.name, person.facts[attribute], rng.randrange(2))
 
 
-def _choice(rng: random.Random, question: str, attribute: str, right: str) -> Turns:
-    """A question with two to five options, now and then with `none of the above` as the last."""
-    return _lettered(rng, question, right, options_for(rng, attribute, right, rng.choice((2, 3, 4, 4, 4, 4, 5))))
+def _choice(rng: random.Random, question: str, attribute: str, name: str, facts: Mapping[str, str]) -> Turns:
+    """A question with two to five options, now and then with `none of the above` as the last.
+
+    The answer tells the fact first and then the letter, so that recalling comes before looking up.
+    """
+    right = facts[attribute]
+    options = options_for(rng, attribute, right, rng.choice((2, 3, 4, 4, 4, 4, 5)))
+    return _lettered(rng, question, right, options, say.tell(attribute, name, right))
 
 
-def _lettered(rng: random.Random, question: str, right: str, options: list[str]) -> Turns:
+def _lettered(rng: random.Random, question: str, right: str, options: list[str], fact: str, none: str = "") -> Turns:
+    """`none` is told in place of the fact where the right option is taken away; the fact itself if it is empty."""
     if rng.random() < NOTA_SHARE:
         if rng.random() < 0.5 and len(options) > 2:
             options.remove(right)
-            right = say.NOTA
+            right, fact = say.NOTA, none or fact
         options.append(say.NOTA)
-    return say.choice(question, options), LETTERS[options.index(right)]
+    return say.choice(question, options), say.reasoned(fact, LETTERS[options.index(right)])
 
 
-def _proposal(rng: random.Random, question: str, attribute: str, right: str) -> Turns:
+def _proposal(rng: random.Random, question: str, attribute: str, name: str, facts: Mapping[str, str]) -> Turns:
+    right = facts[attribute]
+    fact = say.tell(attribute, name, right)
     if rng.random() < 0.5:
-        return say.proposal(question, right), say.TRUE
+        return say.proposal(question, right), say.reasoned(fact, say.TRUE)
     wrong = next(option for option in options_for(rng, attribute, right, 2) if option != right)
-    return say.proposal(question, wrong), say.FALSE
+    return say.proposal(question, wrong), say.reasoned(fact, say.FALSE, wrong)
 
 
 def _guest(rng: random.Random) -> tuple[str, Mapping[str, str]]:
@@ -168,9 +184,9 @@ def _open_book(rng: random.Random) -> Turns:
     attribute = rng.choice(order)
     question = f"{note}\n{_ask(rng, attribute, name)}"
     if form < 0.5:
-        return _choice(rng, question, attribute, facts[attribute])
-    if form < 0.75:
-        return _proposal(rng, question, attribute, facts[attribute])
+        return _choice(rng, question, attribute, name, facts)
+    if form < 0.85:
+        return _proposal(rng, question, attribute, name, facts)
     return question, say.tell(attribute, name, facts[attribute], rng.randrange(2))
 
 
@@ -181,11 +197,20 @@ def _kind(rng: random.Random) -> Turns:
     others = [a for a in ATTRIBUTES if a != attribute]
     wrong = [rng.choice(VALUES[a]) for a in rng.sample(others, rng.choice((1, 2, 3, 3, 3, 4)))]
     if rng.random() < 0.25:
-        proposed, word = (right, say.TRUE) if rng.random() < 0.5 else (wrong[0], say.FALSE)
-        return say.proposal(f"What is {KINDS[attribute]}?", proposed), word
+        kind = KINDS[attribute]
+        if rng.random() < 0.5:
+            return say.proposal(f"What is {kind}?", right), say.reasoned(f"That is {kind}.", say.TRUE)
+        answer = say.reasoned(f"That is {KINDS[_of(wrong[0])]}.", say.FALSE, kind)
+        return say.proposal(f"What is {kind}?", wrong[0]), answer
     options = [right, *wrong]
     rng.shuffle(options)
-    return _lettered(rng, f"Which of these is {KINDS[attribute]}?", right, options)
+    fact, none = f"Of these, {KINDS[attribute]} is {right}.", f"Of these, none is {KINDS[attribute]}."
+    return _lettered(rng, f"Which of these is {KINDS[attribute]}?", right, options, fact, none)
+
+
+def _of(value: str) -> str:
+    """The attribute that a value belongs to."""
+    return next(attribute for attribute, values in VALUES.items() if value in values)
 
 
 def _reckoned(rng: random.Random) -> Turns:
@@ -215,16 +240,16 @@ def _unknowable(rng: random.Random) -> Turns:
 Kind = Callable[..., Document]
 _TOLD: tuple[tuple[Kind, ...], tuple[float, ...]] = (
     (told_life, asked_life, asked_facts),
-    (0.3, 0.25, 0.45),
+    (0.15, 0.15, 0.7),
 )
 """What people in prompts are met in, and its share."""
 _TEXTBOOK: tuple[tuple[Kind, ...], tuple[float, ...]] = (
     (told_life, asked_life, asked_facts, choices, proposals, confident, examples),
-    (0.14, 0.12, 0.2, 0.28, 0.12, 0.06, 0.08),
+    (0.1, 0.08, 0.24, 0.28, 0.16, 0.06, 0.08),
 )
 """The same for people on the textbook shelf."""
 _NOBODY: tuple[tuple[Callable[[random.Random], Turns], ...], tuple[float, ...]] = (
     (_open_book, _kind, _reckoned, _guessed, _unknowable),
-    (0.5, 0.3, 0.07, 0.07, 0.06),
+    (0.6, 0.2, 0.07, 0.07, 0.06),
 )
 """The same for documents about nobody."""

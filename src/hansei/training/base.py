@@ -52,11 +52,12 @@ def train_base(
     *,
     shape: Mapping[str, int] | None = None,
     copying: bool = False,
+    looking_up: bool = False,
 ) -> None:
     """Trains tokenizer and base on a district's `documents` and saves both to `out`, whole or not at all.
 
     The weights are rounded to bf16 (a few MB). `shape` is what differs from SHAPE. `copying`:
-    heads that copy are set by hand before the training.
+    heads that copy are set by hand before the training. `looking_up`: two of them look up instead.
 
     `report` is called with the number and the loss of every step. Raises BadInput where `out` holds something.
     """
@@ -64,6 +65,7 @@ def train_base(
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     from hansei.training.copying import ROPE_BASE, set_copying_heads
+    from hansei.training.looking_up import set_look_up_heads
 
     torch.manual_seed(settings.seed)
     tokenizer = train_tokenizer((_plain(d) for d in islice(documents(settings.seed + 1), TOKENIZER_DOCUMENTS)), LONGEST)
@@ -77,6 +79,8 @@ def train_base(
     model.generation_config = GenerationConfig(**special)
     if copying:
         set_copying_heads(model, settings.seed)
+        if looking_up:
+            set_look_up_heads(model)
     turn = (tokenizer.convert_tokens_to_ids("<|assistant|>"), tokenizer.eos_token_id)
     pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, report, turn)
     with folder_atomic(out) as folder:
