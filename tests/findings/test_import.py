@@ -210,6 +210,7 @@ def test_an_import_is_a_run_to_look_at_to_judge_again_and_to_teach_from(
     first = import_findings(settings)
     assert first.counts == {"answers": 3, "prompts": 1, "mistakes": 1}
     assert import_findings(settings).counts == first.counts  # the same again changes nothing
+    assert first.to_json()["rows"][0]["tokens"]["n"] == 0  # nobody counted them
     with Journal.open(out, read_only=True) as journal:
         assert [a.number for a in journal.records("attempt", Attempt)] == [0, 1, 2]
         assert [v.outcome for v in journal.records("verdict", Verdict)] == ["pass", "fail", "error"]

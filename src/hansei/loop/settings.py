@@ -188,7 +188,7 @@ class ImportSettings:
         if self.limit is not None and self.limit < 1:
             raise BadInput(f"limit: expected at least 1, found {self.limit}")
         if self.fail_from is not None and self.pass_from is not None:
-            raise BadInput("fail_from and pass_from: give one of them, as the score is either bad or good when high")
+            raise BadInput("--fail-from and --pass-from: give one of them, as a score is either bad or good when high")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,9 @@ def _score(_: Attempt, verdict: Verdict) -> float | None:
 
 
 def _tokens(attempt: Attempt, _: Verdict) -> float | None:
-    return float(attempt.completion_tokens) if attempt.error is None else None
+    """None where nobody counted them, as in answers that another tool got."""
+    counted = attempt.completion_tokens > 0 or not attempt.text
+    return float(attempt.completion_tokens) if attempt.error is None and counted else None
 
 
 def _tokens_read(attempt: Attempt, _: Verdict) -> float | None:
