@@ -146,7 +146,7 @@ def test_the_search_keeps_what_is_judged_best(tmp_path: Path) -> None:
 
     def player(turn: str, seed: int) -> str:
         if say.JUDGE in turn:
-            return say.verdict("good.", "good.") if turn.endswith("good.") else say.verdict("bad.", "good.")
+            return f"It should be good: {say.SURE if turn.endswith('good.') else say.IMPOSSIBLE}"
         if turn.count("good") >= 2:
             return "Answer: 42"
         return ("bad.", "good.", "worse.")[seed % 3]

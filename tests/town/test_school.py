@@ -125,8 +125,8 @@ def test_a_hasty_solution_is_true_line_by_line_and_wrong_where_there_is_a_produc
 
 def test_a_judged_step_is_worked_out_before_the_verdict() -> None:
     right = "With 4 more: 3 + 4 = 7."
-    assert say.verdict(right, right) == "Said 7. With 4 more: 3 + 4 = 7. So sure"
-    assert say.verdict("With 4 more: 3 + 4 = 8.", right) == "Said 8. With 4 more: 3 + 4 = 7. So impossible"
+    assert say.verdict(right, right) == "Said 7. With 4 more: 3 + 4 = 7. Said 7 - 7 = 0: sure"
+    assert say.verdict("With 4 more: 3 + 4 = 8.", right) == "Said 8. With 4 more: 3 + 4 = 7. Said 8 - 7 = 1: impossible"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

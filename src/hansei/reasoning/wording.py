@@ -69,7 +69,7 @@ SCHOOL = Wording(
     direct="Question: {question}\nAnswer:",
     propose="Question: {question}\nExplanation:{steps}\nNext step:",
     judge="Question: {question}\nExplanation:{steps}\nIs this step right? {step}",
-    judgement=32,
+    judgement=40,
 )
 """The school's base has met exactly these."""
 

@@ -96,4 +96,4 @@ def _impossible(_: Mapping[str, Any], text: str) -> bool:
 
 def _verdict(text: str) -> str:
     """What stands at the end, after the step has been worked out."""
-    return text.rpartition(". So ")[2].strip()
+    return text.rpartition(":")[2].strip()

@@ -41,9 +41,10 @@ def equations(worked: str) -> list[str]:
 
 
 def verdict(step: str, right: str) -> str:
-    """The answer to `JUDGE`: the result as it is said, the step as it should be, and what follows from both."""
-    said = step.rstrip(".").rpartition(" ")[2]
-    return f"Said {said}. {right} So {SURE if step == right else IMPOSSIBLE}"
+    """The answer to `JUDGE`: the result as it is said, the step as it should be, their difference, and the word."""
+    said, result = (int(text.rstrip(".").rpartition(" ")[2]) for text in (step, right))
+    word = SURE if step == right else IMPOSSIBLE
+    return f"Said {said}. {right} Said {said} - {result} = {said - result}: {word}"
 
 
 def roles(kind: Kind) -> list[str]:

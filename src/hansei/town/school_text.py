@@ -42,6 +42,10 @@ def _equation(rng: random.Random) -> str:
         a = rng.randint(2, LARGEST - 2)
         b = rng.randint(2, LARGEST - a)
         return f"{a} + {b} = {a + b}"
+    if sign == "-" and rng.random() < 0.5:  # a difference of any two, as judging needs it
+        a, b = rng.randint(1, LARGEST), rng.randint(1, LARGEST)
+        b = a if rng.random() < 0.3 else b
+        return f"{a} - {b} = {a - b}"
     if sign == "-":
         a = rng.randint(3, LARGEST)
         b = rng.randint(2, a - 1)
@@ -173,8 +177,8 @@ MIX: dict[Callable[[random.Random], Document], float] = {
     sums: 0.1,
     contrasted: 0.1,
     answered: 0.05,
-    distilled: 0.2,
-    templates: 0.12,
-    steps: 0.2,
+    distilled: 0.16,
+    templates: 0.1,
+    steps: 0.26,
 }
 """Kinds of documents and their shares; the rest is `explained`."""
