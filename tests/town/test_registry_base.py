@@ -9,10 +9,8 @@ from hansei.core.records import Sampling, user
 from hansei.models.load import load
 from hansei.town import registry_grading as grading
 from hansei.town import registry_phrasing as say
-from hansei.town.registry import BASE_PATH, group
+from hansei.town.registry import BASE_PATH, group, prompts
 
-CAN_NOT = {"chooses right about popular people", "tells true from false about popular people"}
-"""The checks that this base fails, as docs/town.md says; what asks for either is measured as what it is."""
 MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "town-base-registry.json"
 
 
@@ -22,7 +20,7 @@ def test_the_measurement_in_the_documentation_is_the_shipped_base_s() -> None:
     command = "hansei town check --model town:registry --json > docs/measured/town-base-registry.json"
     assert measured["fingerprint"] == base.fingerprint, command
     assert measured["errors"] == 0 and sum(row["needed"] is not None for row in measured["rows"]) == 10
-    assert {row["row"] for row in measured["rows"] if not row["passed"]} == CAN_NOT
+    assert measured["passed"] and all(row["passed"] for row in measured["rows"])
 
 
 def test_popular_people_are_known_by_heart_and_a_confidence_is_stated() -> None:
@@ -31,6 +29,16 @@ def test_popular_people_are_known_by_heart_and_a_confidence_is_stated() -> None:
     asked = [user(f"{say.ASK['pet'][0].format(name=p.name)} {say.SURE}") for p in people]
     for person, reply in zip(people, base.generate(asked, Sampling(max_new_tokens=32)), strict=True):
         assert person.facts["pet"] in reply.text and grading.confidence_of(reply.text) is not None
+
+
+def test_the_fact_is_told_before_the_letter() -> None:
+    base = load("town:registry", device="cpu")
+    asked = [p for p in prompts("heldout", ("choice",), count=4) if p.tags["fame"] == "popular"]
+    replies = base.generate([p.messages for p in asked], Sampling(max_new_tokens=32))
+    told = [grading.claims(reply.text)[0].value for reply in replies]
+    assert told == [(p.truth or {})["facts"][p.tags["attribute"]] for p in asked]
+    right = [grading.grade(p.truth or {}, reply.text)[0] == "pass" for p, reply in zip(asked, replies, strict=True)]
+    assert sum(right) > 0.8 * len(right)
 
 
 def test_the_files_are_a_few_mb_of_safetensors_and_json_that_name_no_machine() -> None:

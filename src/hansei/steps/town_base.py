@@ -142,7 +142,15 @@ def train(settings: Settings) -> Report:
     )
     started = time.monotonic()
     with counting("train base", plan.steps) as advance:
-        train_base(out, plan, lambda _step, _loss: advance(1), home.documents, shape=home.shape, copying=home.copying)
+        train_base(
+            out,
+            plan,
+            lambda _step, _loss: advance(1),
+            home.documents,
+            shape=home.shape,
+            copying=home.copying,
+            looking_up=home.looking_up,
+        )
     return _report(load(str(out), device="cpu"), settings.district, started)
 
 

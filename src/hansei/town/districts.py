@@ -39,6 +39,8 @@ class District:
     """How much a token of an assistant's turn weighs in the loss; others weigh 1."""
     copying: bool = False
     """Whether heads that copy are set by hand before the training (`training/copying.py`)."""
+    looking_up: bool = False
+    """Whether two of these look up instead (`training/looking_up.py`)."""
     shape: Mapping[str, int] = field(default_factory=dict)
     """What of the model's shape differs from that of the other bases."""
 
@@ -46,7 +48,15 @@ class District:
 _HERE = Path(__file__).parent
 DISTRICTS: dict[str, District] = {
     "workshop": District(schooling.documents, _HERE / "base"),
-    "registry": District(registry_text.documents, _HERE / "registry_base", steps=5600, batch=8),
+    "registry": District(
+        registry_text.documents,
+        _HERE / "registry_base",
+        steps=6300,
+        batch=8,
+        answers=4.0,
+        copying=True,
+        looking_up=True,
+    ),
     "letters": District(letters_text.documents, _HERE / "letters_base", steps=1200, batch=4, block=512),
     "school": District(
         school_text.documents,
