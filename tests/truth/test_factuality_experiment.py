@@ -72,12 +72,12 @@ def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: An
     found = [{"rows": measured, "counts": {"reference": about}, "samples": samples} for _ in range(2)]
     table = outcome.rows(found)
     assert [r["row"] for r in table] == ["base", "SFT", "with reference"]
-    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 144
+    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 96
     change = outcome.changes(found)[1]
     assert change["wrong_claims_change"].value == -0.75 and change["correct_claims_change"].value == 0
     parts = outcome.apart(found)
-    assert parts["met-5-times-or-less"][0]["wrong_claims"].n == 80
-    assert parts["heldout-wording"][0]["wrong_claims"].n == 144
+    assert parts["met-5-times-or-less"][0]["wrong_claims"].n == 40
+    assert parts["heldout-wording"][0]["wrong_claims"].n == 96
     assert [(r["row"], r["share_correct"].value) for r in outcome.by_length(found)] == [
         ("2 claims", 0.75),
         ("6 claims", 0.5),
@@ -92,7 +92,7 @@ def test_no_person_is_taught_and_measured() -> None:
     chosen = {p.tags["entity"] for p in cells.lives("validation", cells.MEASURED)}
     proved = {p.tags["entity"] for p in (*cells.lives("heldout", cells.MEASURED), *cells.strangers())}
     assert not (taught & chosen or taught & proved or chosen & proved)
-    assert (len(taught), len(chosen), len(proved)) == (136, 48, 152)
+    assert (len(taught), len(chosen), len(proved)) == (96, 48, 88)
 
 
 def test_a_small_cell_on_the_registry_s_base(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,13 +24,13 @@ from hansei.core.result import Result
 if TYPE_CHECKING:
     from hansei.truth.confidence_cells import Recipe
 
-VERSION = "1"
+VERSION = "2"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (1e-4,), (30, 60)  # 3e-4 costs accuracy after 60 steps, and popular facts after 120
-RL_RATES, RL_STEPS = (1e-4,), (10, 20)
-TAUGHT, ASKED = 8, 20
+SFT_RATES, SFT_STEPS = (5e-5, 1e-4), (15, 30, 60)  # 3e-4 costs accuracy after 60 steps
+RL_RATES, RL_STEPS = (5e-5, 1e-4), (10, 20)
+TAUGHT, ASKED = 12, 20
 """People of each fame that are taught about, and (at most) that are measured, six questions each."""
 OURS, PAPERS = "chains by their shares", "one lesson a cluster"
 DRAWN = 6
@@ -193,12 +193,13 @@ def estimate(settings: Settings) -> str:
     s, share = SECONDS, settings.chains / 100
     steps, further = (QUICK[0][1], QUICK[1][1]) if settings.quick else (max(SFT_STEPS), max(RL_STEPS))
     seed = s["chains"] * share + 2 * steps * s["sft"] + further * s["rl"] + 3 * s["measured"]
-    search = 0.0
+    search, searched = 0.0, 0
     if not settings.quick:
         tried = len(SFT_RATES) * 2 * (steps * s["sft"] + 3) + len(RL_RATES) * (steps * s["sft"] + further * s["rl"] + 3)
         search = 2 * s["chains"] * share + tried
+        searched = 2 * len(SFT_RATES) + len(RL_RATES)
     minutes = (search + s["untaught"] * share + settings.seeds * seed / min(settings.workers, settings.seeds)) / 60
     return (
-        f"{0 if settings.quick else 4} trainings to search, {3 * settings.seeds} students of {settings.seeds} seeds, "
+        f"{searched} trainings to search, {3 * settings.seeds} students of {settings.seeds} seeds, "
         f"{settings.chains} chains a question; at most {minutes:.0f} minutes with {settings.workers} processes"
     )

@@ -35,9 +35,9 @@ LONGEST = 96  # the town's longest life of six facts has some 70 tokens
 MET = 25
 """Least meetings of the people who are tuned on and measured on: those of whom the base knows all, most or some. Of
 others it knows next to nothing, and no ranking of its lives finds what is not there; they are measured apart."""
-TAUGHT, MEASURED = 17, 9
-"""People of each rank: tuned on (all there are), and measured on (on validation, all 6)."""
-APART = 40
+TAUGHT, MEASURED = 12, 6
+"""People of each rank: tuned on (of 17), and measured on (of 18; on validation all 6)."""
+APART = 20
 """People who were met less often, and as many again who were met 5 times or less: measured apart."""
 CHOOSING = 4
 """Lives that are drawn for each person of validation."""
@@ -152,15 +152,19 @@ def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) 
 
 
 def _untuned(base: Model, asked: Sequence[Prompt], cell: Cell, journal: Journal) -> list[dict[str, Any]]:
-    """The base at temperature 1 and at a low one, and the best of ten of its samples by two of the rewards."""
+    """The base at temperature 1 and at a low one, and the best of ten of its samples by two of the rewards.
+
+    The ten are drawn of those people only whom the base knows in part.
+    """
     rows = [
         {"row": "base", **measure(base, asked, cell, journal)},
         {"row": f"base at temperature {LOW}", **measure(base, asked, cell, journal, LOW)},
     ]
-    ten = method.sample(base, asked, _drawn(cell.seed), journal)
+    known = [prompt for prompt in asked if int(prompt.tags["seen"]) >= MET]
+    ten = method.sample(base, known, _drawn(cell.seed), journal)
     for name, scored in scores(base, ten, ("reference", "max"), cell.seed, journal).items():
         best = [(one.prompt, one.attempt) for one in method.best_of(scored)]
-        rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best, len(asked))})
+        rows.append({"row": f"best of ten, {REWARDS[name]}", **_measured(best, len(known))})
     return rows
 
 

@@ -24,9 +24,9 @@ from hansei.core.result import Result
 if TYPE_CHECKING:
     from hansei.truth.factuality_cells import Reward, Run
 
-VERSION = "1"
+VERSION = "2"
 SEARCH_SEED = 1000
-RATES = (5e-5,)  # of pilots on validation people; at 8e-5 and more the base forgets, see docs/papers/factuality.md
+RATES = (3e-5, 6e-5)
 BETA = 0.1
 STEPS = (60, 120)
 AGREEMENT: tuple[Reward, ...] = ("max", "squares", "entropy")
@@ -34,10 +34,10 @@ KEPT = 0.95
 """Least share of the SFT student's correct claims that a choice keeps on validation people; the proof needs 0.9."""
 QUICK = (5e-5, 60)
 SECONDS = {
-    "samples": 120.0,
-    "best of ten": 90.0,
+    "samples": 100.0,
+    "best of ten": 60.0,
     "step": 0.25,
-    "measured": 10.0,
+    "measured": 7.0,
 }  # on one quiet core: measured, rounded up
 
 

@@ -57,7 +57,10 @@ def points(found: Cells) -> list[dict[str, Any]]:
 
 
 def rows(found: Cells, which: Which = known) -> list[Row]:
-    """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim)."""
+    """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim).
+
+    A way of answering that was not asked about any of these people has no row.
+    """
     return [
         {
             "row": name,
@@ -66,6 +69,7 @@ def rows(found: Cells, which: Which = known) -> list[Row]:
             "share_correct": statistics.two_way_bootstrap(*_shares(seeds, which)),
         }
         for name, seeds in _by_row(found).items()
+        if _grid(seeds, "correct", which)[1]
     ]
 
 
