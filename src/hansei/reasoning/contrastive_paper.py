@@ -106,7 +106,7 @@ def _rows(settings: Settings, *, first: bool) -> tuple[Row, ...]:
     """All rows for the school's base; those of the comparison for other sizes."""
     if first:
         return (*ROWS, *FEW, *PRODUCTS, *(voted(settings.samples) if settings.samples > 1 else ()))
-    return (*(row for row in ROWS if row.mistake in ("none", "incoherent-objects")), *FEW)
+    return (*(row for row in ROWS if row.mistake in ("none", "incoherent-objects")), *FEW, *PRODUCTS)
 
 
 def table(cells: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:

@@ -61,10 +61,12 @@ DISTRICTS: dict[str, District] = {
     "school": District(
         school_text.documents,
         _HERE / "school_base",
-        steps=2400,
+        steps=1200,
         batch=2,
         block=512,
-        learning_rate=4e-3,
+        learning_rate=2e-3,
+        answers=3.0,
+        copying=True,
         shape={"hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 344},
     ),
     "library": District(

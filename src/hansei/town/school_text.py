@@ -177,8 +177,8 @@ MIX: dict[Callable[[random.Random], Document], float] = {
     sums: 0.1,
     contrasted: 0.1,
     answered: 0.05,
-    distilled: 0.16,
-    templates: 0.1,
-    steps: 0.26,
+    distilled: 0.18,
+    templates: 0.12,
+    steps: 0.24,
 }
 """Kinds of documents and their shares; the rest is `explained`."""
