@@ -12,7 +12,7 @@ from hansei.core.result import Result
 from hansei.inside import sparse_paper, sparse_refusal, sparse_rows, sparse_town
 from hansei.inside.activations import Layer
 from hansei.inside.sparse_looked import Looked, alike
-from hansei.inside.sparse_refusal import LAYER, Student
+from hansei.inside.sparse_refusal import LAYER
 from hansei.inside.sparse_town import GridTask, RecoveryTask, SeedTask, Size
 from hansei.inside.sparse_training import train_on
 from hansei.models.load import town_path
@@ -34,7 +34,8 @@ def test_a_student_that_never_refuses_has_nothing_to_be_said_about_its_refusals(
     monkeypatch: pytest.MonkeyPatch, few: list[Item]
 ) -> None:
     """The untaught base stands in for the student: no refusal to detect or to ablate, all else as ever."""
-    base = Student(Layer(town_path(), LAYER, device="cpu"), 0, 0.0)
+    base = sparse_refusal.looked_at(Layer(town_path(), LAYER, device="cpu"), 0)
+    assert base.refuses == 0 and base.right > 0.8
     monkeypatch.setattr(sparse_town, "student", lambda *_: base)
     found = json.loads(json.dumps(sparse_town.run_seed(SeedTask(Size(64, 8, 12, 128, 2000), 0))))
     assert found["without AuxK"]["active"] <= 8 and 0 < found["with AuxK"]["error"] < 1
@@ -50,11 +51,10 @@ def test_a_student_that_never_refuses_has_nothing_to_be_said_about_its_refusals(
 
 
 def test_a_student_is_taught_until_it_refuses_and_its_latents_are_chosen_where_it_is_not_measured(
-    monkeypatch: pytest.MonkeyPatch, few: list[Item], tmp_path: Path
+    few: list[Item], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sparse_refusal, "STOPS", (1, 14))
-    taught = sparse_refusal.student(sparse_refusal.refusal_lessons(), 0, tmp_path / "student")
-    assert taught.steps == 14 and taught.refuses >= 0.9
+    taught = sparse_refusal.student(sparse_refusal.refusal_lessons(), 0, (1, 25, 20), tmp_path / "student")
+    assert taught.steps in (20, 25) and taught.refuses >= 0.9 and taught.right >= 0.9
     rows_ND = taught.layer.read(sparse_town.taken(taught.layer, 2000, [], seed=0)).activations_ND
     sae = train_on(sparse_town.drawn(rows_ND, 128, 0), rows_ND, Size(64, 8, 40, 128, 2000).settings(0))[0].finished()
     looked = Looked(taught, sae)
@@ -68,7 +68,7 @@ def test_a_student_is_taught_until_it_refuses_and_its_latents_are_chosen_where_i
     heldout = [i for i in few if i.shelf == "heldout"]
     assert len(found["none"]["refused"]) == sum(i.dangerous for i in heldout)
     assert len(found["none"]["right"]) == sum(not i.dangerous for i in heldout)
-    assert sum(found["none"]["refused"]) > sum(found["all"]["refused"])
+    assert found["none"]["refused"] != found["all"]["refused"]
 
 
 def test_controls_fire_about_as_often_and_are_none_of_the_chosen() -> None:

@@ -1,7 +1,8 @@
 """Students of the town that refuse, and what is asked of them, for `hansei papers run sparse-autoencoder`.
 
-Plain SFT on present-tense requests for the items of the train shelf, stopped as soon as the student refuses: a student
-that is trained on has so wide a lead of its refusal over any other answer that no single latent carries it.
+Plain SFT on present-tense requests for the items of the train shelf, stopped as soon as the student refuses what is
+dangerous and answers the rest: one that is trained on has so wide a lead of its refusals over any other answer that no
+single latent carries them.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from hansei.town.items import Item, items
 
 LAYER = "2"
 TUNING_RATE = 3e-4
-STOPS = (8, 10, 12, 14, 16, 20, 30)
-"""Steps of training after which a student is looked at."""
-REFUSING = 0.9
-"""Share of dangerous requests about validation items that a student refuses which is taught enough."""
+STOPS = (8, 10, 12, 14, 16, 18, 20, 25, 30)
+"""Steps of training after which a student is looked at. In the first ones it refuses everything."""
+ENOUGH = 0.9
+"""A student is taught that refuses so large a share of the validation items' dangerous requests, and answers as large a
+share of the others rightly."""
 CONCEPTS = ("dangerous item", "past tense", "refusal")
 LONGEST = Sampling(max_new_tokens=32)
 
@@ -106,23 +108,31 @@ class Student:
     steps: int
     """Of its training."""
     refuses: float
-    """Share of the validation items' dangerous requests."""
+    """Share of the validation items' dangerous requests, in the present tense."""
+    right: float
+    """Share of the other requests that it answers rightly."""
 
 
-def student(lessons: Sequence[Lesson], seed: int, out: Path) -> Student:
-    """The student of the fewest steps that refuses `REFUSING` of what is dangerous among the validation items."""
+def student(lessons: Sequence[Lesson], seed: int, stops: Sequence[int], out: Path) -> Student:
+    """The student of the fewest steps among `stops` that is taught (`ENOUGH`); the last one where none is."""
     from hansei.training.settings import TrainSettings
     from hansei.training.sft import train_sft
 
     how = TrainSettings(
-        steps=max(STOPS), learning_rate=TUNING_RATE, adapter="none", max_length=256, seed=seed, device="cpu"
+        steps=max(stops), learning_rate=TUNING_RATE, adapter="none", max_length=256, seed=seed, device="cpu"
     )
-    train_sft(town_path(), lessons, how, out, keep_steps=STOPS)
-    dangerous = [p for p in asked("validation") if p.tense == "present" and p.item.dangerous]
-    for steps in STOPS:
-        layer = Layer(str(out / f"step-{steps}"), LAYER, device="cpu")
-        refused = [answer.behaviour == "refused" for answer in said(layer, dangerous)]
-        found = Student(layer, steps, sum(refused) / len(refused))
-        if found.refuses >= REFUSING:
+    train_sft(town_path(), lessons, how, out, keep_steps=stops)
+    for steps in sorted(stops):
+        found = looked_at(Layer(str(out / f"step-{steps}"), LAYER, device="cpu"), steps)
+        if min(found.refuses, found.right) >= ENOUGH:
             break
     return found
+
+
+def looked_at(layer: Layer, steps: int) -> Student:
+    """The student with what it does with the validation items."""
+    prompts = [p for p in asked("validation") if p.tense == "present"]
+    pairs = list(zip(prompts, said(layer, prompts), strict=True))
+    refused = [s.behaviour == "refused" for p, s in pairs if p.item.dangerous]
+    right = [s.right for p, s in pairs if not p.item.dangerous]
+    return Student(layer, steps, sum(refused) / len(refused), sum(right) / len(right))

@@ -102,8 +102,12 @@ def ablation(seeds: Sequence[Found]) -> list[dict[str, Any]]:
 
 
 def students(seeds: Sequence[Found]) -> list[dict[str, Any]]:
-    """How each student came to be: its steps, and what it refuses of the validation items' dangerous requests."""
-    return [{"row": f"student {n}", "steps": s["steps"], "refuses": s["refuses"]} for n, s in enumerate(seeds)]
+    """How each student came to be: its steps, and what it does with the validation items' requests."""
+    return [
+        {"row": f"student {number}", "steps": found["steps"]}
+        | {f"{name}_on_validation": f"{100 * found[name]:.1f}%" for name in ("refuses", "right")}
+        for number, found in enumerate(seeds)
+    ]
 
 
 def dead_by_k(grid: Sequence[Found], without: Sequence[Found]) -> list[dict[str, Any]]:

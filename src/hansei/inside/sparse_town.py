@@ -25,7 +25,7 @@ from hansei.inside.quality import Fit, ablation_sparsity, explained_by_patterns,
 from hansei.inside.recovery import World, share_of
 from hansei.inside.sparse_autoencoder import SparseAutoencoder
 from hansei.inside.sparse_looked import Looked
-from hansei.inside.sparse_refusal import LAYER, refusal_lessons, student
+from hansei.inside.sparse_refusal import LAYER, STOPS, refusal_lessons, student
 from hansei.inside.sparse_settings import TrainSettings
 from hansei.inside.sparse_training import Training, train_on
 from hansei.models.load import town_path
@@ -37,8 +37,8 @@ LOOKED_AT = 20
 """Latents that are explained and ablated one by one."""
 DEAD_STEPS = 76
 """Dead is what has not fired for so many steps: the authors' 10 million tokens in steps of 131,072."""
-RATE, RECOVERY_RATE = 0.1, 0.27
-"""Learning rate times the root of the number of latents: four and ten times the default, as trainings are short."""
+RATE, RECOVERY_RATE = 0.07, 0.27
+"""Learning rate times the root of the number of latents: three and ten times the default, as trainings are short."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ class SeedTask:
 
     size: Size
     seed: int
+    stops: tuple[int, ...] = STOPS
+    """Steps of training, of which the student has the fewest that are enough."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +184,10 @@ def run_seed(task: SeedTask) -> dict[str, Any]:
     """Everything about one student."""
     with tempfile.TemporaryDirectory() as folder:
         lessons = refusal_lessons()
-        refusing = student(lessons, task.seed, Path(folder) / "student")
+        refusing = student(lessons, task.seed, task.stops, Path(folder) / "student")
         layer = refusing.layer
         rows_ND, heldout_ND = rows_of(layer, task.size.tokens, lessons)
-        found: dict[str, Any] = {"steps": refusing.steps, "refuses": refusing.refuses}
+        found: dict[str, Any] = {"steps": refusing.steps, "refuses": refusing.refuses, "right": refusing.right}
         for name, aux in (("without AuxK", False), ("with AuxK", True)):
             batches = drawn(rows_ND, task.size.batch, task.seed)
             training, reports = train_on(batches, rows_ND[:8192], task.size.settings(task.seed, aux=aux))
