@@ -156,7 +156,7 @@ def test_a_claim_is_true_or_false_as_its_sentence_is() -> None:
     for prompt in prompts(Case("heldout", "claim"), 60):
         truth = truth_of(prompt)
         claimed = prompt.messages[-1].content.removeprefix(say.CLAIM)
-        value = claimed.rstrip(".").removesuffix(" every week").split()[-1]
+        value = claimed.rstrip("?").split()[-1]
         assert (value in " ".join(truth["helpful"]).replace(".", " ").split()) == (prompt.reference == say.TRUE)
 
 
@@ -180,6 +180,18 @@ def test_answers_say_the_fact_as_a_passage_has_it_and_then_its_value() -> None:
                 assert not told or all(any(f"{s}." in text for text in told) for s in fact.rstrip(".").split(". "))
                 seen += bool(told) and say.FIND not in question.content
     assert seen > 1000
+
+
+def test_what_is_asked_about_stands_before_the_question_mark() -> None:
+    for forms in (*say.ASK.values(), *say.ASK_HELDOUT.values(), (say.claim("So it is {name}."),)):
+        assert all(form.endswith(" {name}?") for form in forms)
+
+
+def test_notes_are_asked_for_and_claims_made_before_any_other_question() -> None:
+    for document in DOCUMENTS:
+        if not isinstance(document, str) and document[0].content.startswith("Passage"):
+            for turn in document[2::2]:
+                assert say.NOTES not in turn.content and not turn.content.startswith(say.CLAIM)
 
 
 def test_a_name_and_its_value_are_two_words_apart() -> None:

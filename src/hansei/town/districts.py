@@ -41,6 +41,8 @@ class District:
     """Whether heads that copy are set by hand before the training (`training/copying.py`)."""
     looking_up: bool = False
     """Whether two of these look up instead (`training/looking_up.py`)."""
+    comparing: bool = False
+    """Whether two of these compare instead (`training/comparing.py`)."""
     shape: Mapping[str, int] = field(default_factory=dict)
     """What of the model's shape differs from that of the other bases."""
 
@@ -72,12 +74,12 @@ DISTRICTS: dict[str, District] = {
     "library": District(
         library_text.documents,
         _HERE / "library_base",
-        steps=10_800,  # 3,600 were too few, see docs/town.md
-        batch=2,
-        block=256,
-        learning_rate=1e-3,
-        answers=6.0,
+        steps=6_000,
+        batch=1,
+        block=448,
+        answers=10.0,
         copying=True,
+        comparing=True,
     ),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }

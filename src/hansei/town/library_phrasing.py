@@ -18,16 +18,17 @@ TELL: dict[str, tuple[str, ...]] = {
 """Attribute to the sentences that tell it: a name, two words, a value. So few words between name and value, because
 the heads that copy look four words back (`training/copying.py`)."""
 ASK: dict[str, tuple[str, ...]] = {
-    "town": ("Where does {name} live?", "In which town does {name} live?"),
-    "trade": ("What does {name} work as?", "Which trade does {name} have?"),
-    "instrument": ("What does {name} play?", "Which instrument does {name} play?"),
-    "dish": ("What does {name} often eat?", "Which dish does {name} often eat?"),
-    "pet": ("What does {name} keep?", "Which animal does {name} keep?"),
-    "writer": ("Who wrote {name}?", "By whom was {name} written?"),
-    "subject": ("What is {name} about?", "What does {name} tell of?"),
-    "printed": ("Where did {name} appear?", "In which town did {name} appear?"),
+    "town": ("Where is the home of {name}?", "Which town is home to {name}?"),
+    "trade": ("What is the work of {name}?", "Which trade is that of {name}?"),
+    "instrument": ("What is played by {name}?", "Which instrument is played by {name}?"),
+    "dish": ("What is often eaten by {name}?", "Which dish is asked for by {name}?"),
+    "pet": ("What is kept by {name}?", "Which animal is kept by {name}?"),
+    "writer": ("Who wrote {name}?", "Whose work is {name}?"),
+    "subject": ("What is told in {name}?", "What is the matter of {name}?"),
+    "printed": ("Where is the first home of {name}?", "Which town first saw {name}?"),
 }
-"""Attribute to the questions that ask for it."""
+"""Attribute to the questions that ask for it; all end with the name, as a base that has learnt to compare compares
+with what stands before the question mark (`training/comparing.py`)."""
 ASK_HELDOUT: dict[str, tuple[str, ...]] = {
     "town": ("Which town is the home of {name}?",),
     "trade": ("What is the trade of {name}?",),
@@ -36,7 +37,7 @@ ASK_HELDOUT: dict[str, tuple[str, ...]] = {
     "pet": ("What is the pet of {name}?",),
     "writer": ("Who is the writer of {name}?",),
     "subject": ("What is the subject of {name}?",),
-    "printed": ("Which town had {name} first?",),
+    "printed": ("Which town was first to have {name}?",),
 }
 """Wordings that are asked on heldout only; the base has met them."""
 WRITER_OF = "the writer of {name}"
@@ -61,6 +62,11 @@ def tell(attribute: str, name: str, value: str, form: int = 0) -> str:
     """The sentence that tells a fact."""
     sentence = TELL[attribute][form].format(name=name, value=value)
     return sentence[0].upper() + sentence[1:]
+
+
+def claim(sentence: str) -> str:
+    """A sentence put up for judging."""
+    return f"{CLAIM}{sentence.rstrip('.')}?"
 
 
 def render(passages: Sequence[str], question: str, request: str = "") -> str:

@@ -37,7 +37,7 @@ class Question:
     task: Task
     """Look a fact up, judge a claim, or look up by way of another passage."""
     text: str
-    """As it is asked, without passages; a claim starts with `Claim: `."""
+    """As it is asked, without passages; a claim starts with `Claim: ` and ends with a question mark."""
     answer: str
     """A value, a person's name, or true or false."""
     hops: tuple[tuple[str, str], ...]
@@ -77,7 +77,7 @@ def claim(rng: random.Random, about: Entity, attribute: str, told: Sequence[Pass
     value = right if rng.random() < 0.5 else _wrong(rng, attribute, right, told)
     said = say.tell(attribute, about.name, value, rng.randrange(2))
     answer = say.TRUE if value == right else say.FALSE
-    return Question("claim", say.CLAIM + said, answer, ((about.name, attribute),), (_told(about, attribute),))
+    return Question("claim", say.claim(said), answer, ((about.name, attribute),), (_told(about, attribute),))
 
 
 def _wrong(rng: random.Random, attribute: str, right: str, told: Sequence[Passage]) -> str:

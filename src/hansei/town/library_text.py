@@ -30,10 +30,12 @@ KNOWN = 0.15
 """How often a passage is about somebody known."""
 NEAR = 0.7
 """How often somebody else's name shares a word with the first one's."""
-CLAIMS = 0.2
-"""Share of claims among the questions."""
-NOTES, FOUND = 0.3, 0.1
-"""How often notes, or the helping sentence, are asked for."""
+CONTESTED = 0.6
+"""How often the first question is about the one with the most rivals, as the methods' questions are."""
+CLAIMS = 0.3
+"""Share of claims among the first questions."""
+NOTES, FOUND = 0.4, 0.12
+"""How often notes are asked for at a first question, and the helping sentence at any."""
 
 
 def documents(seed: int) -> Iterator[Document]:
@@ -61,7 +63,7 @@ def by_heart(rng: random.Random, _easy: bool) -> Document:
     turns: Turns = ()
     for _ in range(rng.choice((2, 3, 4, 5))):
         about = _known(rng)
-        question = _question(rng, [scene.passage(rng, about, 5)], about)
+        question = _question(rng, [scene.passage(rng, about, 5)], about, claims=0.2)
         turns += (say.render([], question.text), _reply([], question, ""))
     return user(*turns)
 
@@ -82,9 +84,13 @@ def open_book(rng: random.Random, easy: bool) -> Document:
     texts = [p.text for p in passages]
     turns: Turns = ()
     for number in range(rng.choice((2, 3, 4) if easy else (2, 3))):
-        question = _question(rng, passages)
+        # claims and notes compare with the words before the question mark, so no other question stands before theirs
+        first = number == 0
+        about = max(passages, key=lambda p: _rivals(p, passages)).about if rng.random() < first * CONTESTED else None
+        question = _question(rng, passages, about, claims=first * CLAIMS)
+        noted = first * NOTES * (question.task != "claim")
         request = rng.random()
-        wish = say.NOTES if request < NOTES else say.FIND if request < NOTES + FOUND else ""
+        wish = say.NOTES if request < noted else say.FIND if request < noted + FOUND else ""
         turns += (say.render(texts if number == 0 else [], question.text, wish), _reply(passages, question, wish))
     return user(*turns)
 
@@ -141,11 +147,19 @@ def _passages(rng: random.Random, easy: bool, role: Role = "met") -> list[Passag
     return [scene.passage(rng, e, rng.choice((1, 2, 3) if easy else (1, 3, 4, 5))) for e in everybody]
 
 
-def _question(rng: random.Random, passages: list[Passage], about: Entity | None = None) -> Question:
+def _rivals(passage: Passage, passages: list[Passage]) -> int:
+    """How many of the passages are about somebody else whose name shares a word with that of this one's."""
+    words = set(passage.about.name.split()[-2:])
+    return sum(len(words & set(p.about.name.split()[-2:])) == 1 for p in passages)
+
+
+def _question(
+    rng: random.Random, passages: list[Passage], about: Entity | None = None, claims: float = 0.0
+) -> Question:
     """A question that the passages answer."""
     told = rng.choice(passages) if about is None else next(p for p in passages if p.about == about)
     attribute = rng.choice(list(told.sentences))
-    if rng.random() < CLAIMS:
+    if rng.random() < claims:
         return scene.claim(rng, told.about, attribute, passages)
     return scene.lookup(rng.choice(say.ASK[attribute] + say.ASK_HELDOUT[attribute]), told.about, attribute)
 
@@ -172,6 +186,6 @@ def by_way_of(rng: random.Random, easy: bool) -> Document:
 Make = Callable[[random.Random, bool], Document]
 _MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
     (life, by_heart, again, open_book, by_way_of, not_there, unknowable),
-    (0.15, 0.2, 0.02, 0.45, 0.14, 0.02, 0.02),
+    (0.12, 0.17, 0.02, 0.53, 0.12, 0.02, 0.02),
 )
 """What the text is made of, and its share of the documents."""
