@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hansei.cli import main
-from tests.cli.test_answer import last_json, served
+from tests.cli.test_answer import last_json
+from tests.serving import serving
 
 SOLVED = [
     {
@@ -28,7 +29,7 @@ def files(home: Path) -> list[str]:
     return ["--questions", str(home / "asked.jsonl"), "--device", "cpu", "--json"]
 
 
-def clever(messages: list[dict[str, str]]) -> str:
+def clever(_model: str, messages: list[dict[str, str]]) -> str:
     """Adds what is had and found and takes away what is lost; speaks as it is asked to."""
     turn = messages[-1]["content"]
     a, b, c = re.findall(r"\d+", re.findall(r"Question: (.*)", turn)[-1])[:3]
@@ -75,7 +76,7 @@ def test_an_endpoint_is_asked_and_numbers_are_compared(
 ) -> None:
     shared = files(tmp_path)
     more = [str(tmp_path / word) if "." in word else word for word in more]
-    with served(clever) as url:
+    with serving(clever) as url:
         command = ["answer", method, "--model", "openai:m", "--base-url", url, "--out", str(tmp_path / "run")]
         assert main([*command, *shared[:2], "--json", *more]) == 0
     found = last_json(capsys)
