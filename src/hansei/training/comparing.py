@@ -8,9 +8,10 @@ word before that place stands one further. Where it does, the head looks at the 
 its own; where not, it looks at the first token of the text and writes nothing. All else is as `set_copying_heads` left
 it.
 
-Nothing reads that direction when the training begins, and before anything has learnt to, AdamW's first steps would have
-wiped the heads out (after 400 steps neither fired any more). So they are held as they are until step `HELD`, and
-trained further from then on.
+Nothing reads that direction when the training begins, and before anything has learnt to, AdamW's first steps would wipe
+the heads out (after 400 steps neither fired any more). So they are held as they are until step `HELD`, and trained
+further from then on. What they read (embeddings, norms) is trained all the while, and that was enough for them to fall
+silent in the library's base as well: docs/town.md tells what they were worth.
 """
 
 from __future__ import annotations
