@@ -58,6 +58,7 @@ def row(name: str, right: int, wrong: int) -> dict[str, Any]:
         "row": name,
         "correct": dict.fromkeys(ids, right),
         "wrong": dict.fromkeys(ids, wrong),
+        "seldom": dict.fromkeys(ids, 1),
         "texts": {ids[0]: "A life."},
         "errors": 0,
     }

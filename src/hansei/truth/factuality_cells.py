@@ -176,7 +176,8 @@ def measure(
 ) -> dict[str, Any]:
     """Lives by a model or the one in a folder: one a prompt, or some on validation, where there are few people.
 
-    {"correct": {prompt id: claims a life}, "wrong": {…}, "texts": {…}, "errors"}
+    {"correct": {prompt id: claims a life}, "wrong": {…}, "seldom": {…}, "texts": {…}, "errors"}; `seldom` are claims of
+    the kinds of which the base was told seldom.
     """
     loaded = load(model, device="cpu") if isinstance(model, str) else model
     samples = CHOOSING if cell.split == "validation" else 1
@@ -187,13 +188,16 @@ def measure(
 def _measured(cases: Sequence[Case], asked: int) -> dict[str, Any]:
     correct: dict[str, list[float]] = {}
     wrong: dict[str, list[float]] = {}
+    seldom: dict[str, list[float]] = {}
     for prompt, claims in zip((prompt for prompt, _ in cases), town.split(cases), strict=True):
         right = [value for value in town.supported([(prompt, claim) for claim in claims or ()]) if value]
         correct.setdefault(prompt.id, []).append(len(right))
         wrong.setdefault(prompt.id, []).append(len(claims or ()) - len(right))
+        seldom.setdefault(prompt.id, []).append(sum(town.is_seldom_told(claim) for claim in claims or ()))
     return {
         "correct": {id: fmean(values) for id, values in correct.items()},
         "wrong": {id: fmean(values) for id, values in wrong.items()},
+        "seldom": {id: fmean(values) for id, values in seldom.items()},
         "texts": {prompt.id: attempt.text for prompt, attempt in cases[:: max(1, len(cases) // 12)]},
         "errors": asked - len(cases),
     }

@@ -100,7 +100,7 @@ def run(settings: Settings) -> Result:
             "samples-by-length": outcome.by_length(found),
             "pairs": outcome.about_pairs(found),
         },
-        numbers=frozenset({"correct_claims", "wrong_claims"}),
+        numbers=frozenset({"correct_claims", "wrong_claims", "seldom_told"}),
         notes=(
             "claims a life, by the registry's facts; intervals: two-way bootstrap over seeds and people",
             "change: against the base; lives are drawn at temperature 1 unless the row says otherwise",

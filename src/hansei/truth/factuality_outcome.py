@@ -59,6 +59,8 @@ def points(found: Cells) -> list[dict[str, Any]]:
 def rows(found: Cells, which: Which = known) -> list[Row]:
     """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim).
 
+    `seldom_told`: claims a life, right or wrong, of the kinds of which the base was told seldom.
+
     A way of answering that was not asked about any of these people has no row.
     """
     return [
@@ -67,6 +69,7 @@ def rows(found: Cells, which: Which = known) -> list[Row]:
             "correct_claims": statistics.two_way_bootstrap(*_grid(seeds, "correct", which)),
             "wrong_claims": statistics.two_way_bootstrap(*_grid(seeds, "wrong", which)),
             "share_correct": statistics.two_way_bootstrap(*_shares(seeds, which)),
+            "seldom_told": statistics.two_way_bootstrap(*_grid(seeds, "seldom", which)),
         }
         for name, seeds in _by_row(found).items()
         if _grid(seeds, "correct", which)[1]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hansei.core.records import Prompt, Sampling
 from hansei.town import registry_grading as grading
 from hansei.town import registry_phrasing as say
+from hansei.town.registry_text import OFTEN
 from hansei.truth.factuality import Case
 from hansei.truth.factuality_confidence import Asking
 
@@ -27,6 +28,11 @@ def split(cases: Sequence[Case]) -> list[tuple[str, ...] | None]:
 def supported(claims: Sequence[tuple[Prompt, str]]) -> list[float | None]:
     """1 for a claim that is true of the person who was asked about, else 0."""
     return [float(grading.is_right(prompt.truth or {}, claim)) for prompt, claim in _read(claims)]
+
+
+def is_seldom_told(claim: str) -> bool:
+    """Whether the base was told facts of this claim's kind seldom, of people who are not popular."""
+    return grading.claims(claim)[0].attribute not in OFTEN
 
 
 def questions(claims: Sequence[tuple[Prompt, str]]) -> list[str | None]:
