@@ -139,12 +139,10 @@ def scores(
 
 
 def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) -> tuple[Path, Path]:
-    common = {"batch": BATCH, "seed": seed, "adapter": "none", "max_length": 256, "device": "cpu"}
+    common: dict[str, Any] = {"batch": BATCH, "seed": seed, "adapter": "none", "max_length": 256, "device": "cpu"}
     teaching = method.Teaching(
-        sft=TrainSettings(steps=SFT_STEPS, learning_rate=SFT_RATE, **common),  # type: ignore[arg-type]
-        dpo=TrainSettings(  # type: ignore[arg-type]
-            steps=run.steps, learning_rate=run.learning_rate, schedule="linear", warmup=WARMUP, **common
-        ),
+        sft=TrainSettings(steps=SFT_STEPS, learning_rate=SFT_RATE, **common),
+        dpo=TrainSettings(steps=run.steps, learning_rate=run.learning_rate, schedule="linear", warmup=WARMUP, **common),
         preference=PreferenceSettings(beta=run.beta, precompute_reference=False),  # fewer pairs are seen than there are
     )
     return method.teach(town_path("registry"), scored, teaching, sft, dpo)
