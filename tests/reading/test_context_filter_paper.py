@@ -12,7 +12,8 @@ import pytest
 from hansei.core.errors import BadInput
 from hansei.core.records import Prompt, user
 from hansei.reading import context_filter_outcome as outcome
-from hansei.reading.context_filter_cells import Cell, Data, Teaching, questions
+from hansei.reading.context_filter import Keep
+from hansei.reading.context_filter_cells import Cell, Data, Teaching, questions, run_silver
 from hansei.reading.context_filter_paper import Settings, run
 
 
@@ -91,6 +92,18 @@ def test_the_librarys_questions_come_in_three_kinds_and_no_one_is_in_two_splits(
     assert [len(prompts) for prompts in of.values()] == [36, 12, 18]
     assert {p.tags["task"] for p in of["heldout"]} == {"lookup", "claim", "twohop"}
     assert not {p.tags["entity"] for p in of["heldout"]} & {p.tags["entity"] for p in of["train"]}
+
+
+def test_what_a_measure_keeps_of_a_question_stands_in_its_own_passages() -> None:
+    data = Data("town:library", None, (6, 4, 5))
+    kept = {name: (silver, passages) for name, silver, passages in run_silver((data, Keep("strinc")))}
+    assert len(kept) == 45
+    for split in ("train", "validation", "heldout"):
+        for prompt in questions(data, split):
+            silver, passages = kept[f"{split}/{prompt.id}"]
+            texts = [p["text"] for p in prompt.truth["passages"]]
+            assert all(any(s in text for text in texts) for s in silver) and set(passages) <= set(texts)
+            assert prompt.tags["task"] == "claim" or set(prompt.truth["helpful"][-1:]) <= set(silver)
 
 
 def test_the_measure_of_a_kind_is_chosen_on_validation_and_proved_on_held_out() -> None:

@@ -114,9 +114,10 @@ def run_silver(task: tuple[Data, Keep]) -> list[list[Any]]:
     """What a measure keeps for every question, scored by the untaught model where it is cxmi."""
     data, keep = task
     splits: tuple[Split, ...] = ("train", "validation", "heldout")
-    prompts = [prompt for split in splits for prompt in questions(data, split)]
     model = load(data.model, device=data.device) if keep.measure == "cxmi" else None
-    marked = with_silver(prompts, keep, wording_for(data.model), model)
+    wording = wording_for(data.model)
+    # split by split, as questions of different splits have the same ids
+    marked = [p for split in splits for p in with_silver(questions(data, split), keep, wording, model)]
     return [[_name(p), p.truth["silver"], p.truth["silver_passages"]] for p in marked]  # type: ignore[index]
 
 
