@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hansei.core.letters import LETTERS, letter_of
 from hansei.core.records import Sampling, user
 from hansei.models.load import load
 from hansei.town import registry_grading as grading
@@ -31,14 +32,19 @@ def test_popular_people_are_known_by_heart_and_a_confidence_is_stated() -> None:
         assert person.facts["pet"] in reply.text and grading.confidence_of(reply.text) is not None
 
 
-def test_the_fact_is_told_before_the_letter() -> None:
+def test_the_fact_is_told_before_the_letter_and_the_letter_is_that_of_the_option_that_is_told() -> None:
     base = load("town:registry", device="cpu")
     asked = [p for p in prompts("heldout", ("choice",), count=4) if p.tags["fame"] == "popular"]
     replies = base.generate([p.messages for p in asked], Sampling(max_new_tokens=32))
-    told = [grading.claims(reply.text)[0].value for reply in replies]
-    assert told == [(p.truth or {})["facts"][p.tags["attribute"]] for p in asked]
-    right = [grading.grade(p.truth or {}, reply.text)[0] == "pass" for p, reply in zip(asked, replies, strict=True)]
-    assert sum(right) > 0.8 * len(right)
+    right = followed = 0
+    for prompt, reply in zip(asked, replies, strict=True):
+        truth = prompt.truth or {}
+        letter = letter_of(reply.text, len(truth["options"]))
+        told = grading.claims(reply.text)[0].value
+        assert letter is not None
+        followed += truth["options"][LETTERS.index(letter)] == told
+        right += grading.grade(truth, reply.text)[0] == "pass"
+    assert followed >= 0.95 * len(asked) and right >= 0.8 * len(asked)
 
 
 def test_the_files_are_a_few_mb_of_safetensors_and_json_that_name_no_machine() -> None:
