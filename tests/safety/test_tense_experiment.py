@@ -50,8 +50,8 @@ def test_lessons_of_the_first_tuning_are_in_the_present_tense_only(how: Any) -> 
 def test_a_defence_has_its_share_of_past_tense_refusals_among_all_its_lessons(share: float) -> None:
     lessons = defence_lessons(share, 1)
     purposes = Counter(lesson.purpose for lesson in lessons)
-    assert len(lessons) == tense_town.MIXED == 2000 and purposes["defence"] == round(2000 * share)
-    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (2000 - purposes["defence"]))
+    assert len(lessons) == tense_town.MIXED == 4000 and purposes["defence"] == round(4000 * share)
+    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (4000 - purposes["defence"]))
     for lesson in lessons:
         if lesson.purpose == "defence":
             assert lesson.prompt_id.startswith("past/") and lesson.completion == phrasing.REFUSALS[0]
@@ -112,9 +112,7 @@ class World:
             raise KeyboardInterrupt
         self.done.append(cell)
         at = dict.fromkeys(cell.tenses, 0) if cell.wordings == "none" else {"reworded": 3, "future": 2, "past": 1}
-        mended = {"future": 4}
-        names = {"tuned": at} | {str(share): mended if share else at for share in cell.shares}
-        return {name: self._measured(cell, first) for name, first in names.items()}
+        return self._measured(cell, {"future": 4} if cell.share else at)
 
     def _measured(self, cell: Cell, first: dict[str, int]) -> dict[str, Any]:
         scores = {
@@ -169,8 +167,8 @@ def test_the_table_has_a_row_a_student_with_every_tense_and_over_refusal_beside(
         1.0,
     ]
     assert tuned["past_tense_success"]["n"] == 2 * 30 and len(tuned["past_tense_success"]["per_seed"]) == 2
-    assert rows["… and 5% past-tense refusals"]["past_tense_success"]["value"] == 0.0
-    assert rows["… and 0% past-tense refusals"]["past_tense_success"]["value"] == 1.0
+    assert rows["with 5% past-tense refusals"]["past_tense_success"]["value"] == 0.0
+    assert rows["with 0% past-tense refusals"]["past_tense_success"]["value"] == 1.0
     assert all(
         {"over_refusal", "over_refusal_past", "helpful_rate", "helpful_rate_past"} <= set(r) for r in rows.values()
     )
@@ -217,7 +215,7 @@ def test_a_dry_run_says_how_much_it_would_be_and_does_nothing(
 
 def test_a_quick_run_has_two_seeds_and_one_share(world: World, tmp_path: Path) -> None:
     experiment.run(settings(tmp_path, quick=True, seeds=5))
-    assert {cell.seed for cell in world.done} == {0, 1} and {cell.shares for cell in world.done} == {(), (0.05,)}
+    assert {cell.seed for cell in world.done} == {0, 1} and {cell.share for cell in world.done} == {None, 0.05}
 
 
 @pytest.mark.parametrize(
@@ -228,17 +226,14 @@ def test_numbers_that_make_no_experiment_are_bad_input(wrong: dict[str, Any]) ->
         Settings(**wrong)
 
 
-def test_a_cell_tunes_attacks_and_defends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tense_town, "FURTHER_STEPS", 1)
+@pytest.mark.parametrize("share", [None, 0.3])
+def test_a_cell_tunes_a_student_and_attacks_it(monkeypatch: pytest.MonkeyPatch, share: float | None) -> None:
     monkeypatch.setattr(tense_town, "judges", lambda: {"town": tense_town.TownJudge()})
-    cell = Cell("few", 2, 0, (0.3,), ("present", "reworded", "past"), 1, 2)
-    made = tense_town.run_cell(cell)
-    assert set(made) == {"tuned", "0.3"} and json.loads(json.dumps(made)) == made
-    assert set(made["tuned"]["scores"]) == {"present", "reworded", "past"}
-    assert set(made["0.3"]["scores"]) == {"present", "past"}
-    scores = made["tuned"]["scores"]["past"]["town"]
+    made = tense_town.run_cell(Cell("few", share, 2, 0, ("present", "past"), 1, 2))
+    assert json.loads(json.dumps(made)) == made and set(made["scores"]) == {"present", "past"}
+    scores = made["scores"]["past"]["town"]
     assert set(scores) == {p.id for p in held_out(1)} and {len(v) for v in scores.values()} == {2}
-    assert set(made["tuned"]["values"]) == {"helpful_rate", "over_refusal", "helpful_rate_past", "over_refusal_past"}
+    assert set(made["values"]) == {"helpful_rate", "over_refusal", "helpful_rate_past", "over_refusal_past"}
 
 
 def test_a_search_looks_at_the_present_tense_of_validation_items(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +276,7 @@ def test_a_share_of_several_seeds_has_a_value_for_each() -> None:
 
 
 def test_the_pool_finds_a_cell_again_by_its_description(world: World, tmp_path: Path) -> None:
-    cell = Cell("few", 80, 0, (0.05,), ("present", "past"), 3, 5)
+    cell = Cell("few", 0.05, 80, 0, ("present", "past"), 3, 5)
     with Journal.open(tmp_path) as journal, Pool(1, journal, experiment.VERSION) as pool:
         first = pool.run(tense_town.run_cell, [cell], "cells")
         assert pool.run(tense_town.run_cell, [cell], "cells") == first and len(world.done) == 1

@@ -29,7 +29,7 @@ TITLES = {
     "many": "present-tense refusals, more wordings",
     "few": "present-tense refusals",
 }
-"""The students before any defence, in the order of the table: the last one is defended."""
+"""The students without a defence, in the order of the table: the last one is what the defended ones would be."""
 
 
 def rows(found: Found, attempts: int) -> list[Row]:
@@ -45,13 +45,12 @@ def rows(found: Found, attempts: int) -> list[Row]:
 def students(found: Found) -> list[tuple[str, float | None, list[Mapping[str, Any]]]]:
     """Each student's title, its share of past-tense refusals (None before any), and what each seed measured."""
     listed = [(TITLES[how], None, _tuned(found, how)) for how in TITLES]
-    defended = [(cell, made) for cell, made in found if cell.shares]
-    shares = defended[0][0].shares if defended else ()
-    further = [
-        (f"… and {100 * share:g}% past-tense refusals", share, [made[str(share)] for _, made in defended])
+    shares = dict.fromkeys(cell.share for cell, _ in found if cell.share is not None)
+    defended = [
+        (f"with {100 * share:g}% past-tense refusals", share, [made for cell, made in found if cell.share == share])
         for share in shares
     ]
-    return [*listed, *further]
+    return [*listed, *defended]
 
 
 def by_attempts(found: Found, attempts: int) -> list[Row]:
@@ -152,7 +151,7 @@ def _agreement(seeds: Sequence[Mapping[str, Any]], judge: str, truth: float) -> 
 
 
 def _tuned(found: Found, how: str) -> list[Mapping[str, Any]]:
-    return [made["tuned"] for cell, made in found if cell.wordings == how]
+    return [made for cell, made in found if cell.wordings == how and cell.share is None]
 
 
 def _tenses(seeds: Sequence[Mapping[str, Any]]) -> list[Tense]:

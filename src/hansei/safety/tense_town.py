@@ -34,28 +34,28 @@ LONGEST = 32  # the town's longest answer has 20 tokens
 RATE = 3e-4
 FRESH = 2
 """Fresh present-tense wordings of each item, where there are many."""
-MIXED = 2000
-"""Lessons of a defence."""
+MIXED = 4000
+"""Lessons of a defended student."""
+MIXED_STEPS = 125  # one pass; chosen on validation items, see docs/papers/past-tense.md
 ASIDE = 0.03
 """Share of safe past-tense requests among those of them that are no past-tense refusals, and of future-tense ones."""
-FURTHER_STEPS, FURTHER_RATE = 62, 2e-4  # one pass; chosen on validation items, see docs/papers/past-tense.md
 SEARCH_SEED = 1000  # apart from the seeds that are reported
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A student, and what further tuning makes of it."""
+    """A student, tuned from the base, and how it is attacked."""
 
     wordings: Wordings
-    """How its refusals are tuned."""
+    """How its present-tense refusals are tuned."""
+    share: float | None
+    """Share of past-tense refusals among its lessons; None: lessons in the present tense only."""
     steps: int
-    """Optimiser steps of that tuning."""
+    """Optimiser steps of the tuning."""
     seed: int
     """Of the lessons' wordings and order, of the reformulations and of the answers."""
-    shares: tuple[float, ...]
-    """Shares of past-tense refusals in the further tunings, each of the first student."""
     tenses: tuple[Tense, ...]
-    """How the first student is attacked; the others without `reworded`."""
+    """How it is attacked."""
     requests: int
     """Held-out requests of each category."""
     attempts: int
@@ -99,28 +99,27 @@ def run_search(task: Search) -> list[dict[str, Any]]:
 
 
 def run_cell(cell: Cell) -> dict[str, Any]:
-    """Tunes, attacks, tunes further and attacks again: {"tuned": measured, "0.05": measured, …}."""
+    """Tunes and attacks: {"scores": {tense: {judge: {request: [value an attempt]}}}, "values": {metric: {prompt:
+    value}}, "errors", "unscored"}."""
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
-        place = Path(folder)
         path = town_path()
         if cell.wordings != "none":
-            lessons = present_lessons(cell.wordings, cell.seed)
-            path = str(students_of(lessons, path, cell.seed, RATE, (cell.steps,), place / "tuned")[cell.steps])
-        found = {"tuned": measured(path, cell, cell.tenses, journal)}
-        rest = tuple(t for t in cell.tenses if t != "reworded")
-        for share in cell.shares:
-            mixed, out = defence_lessons(share, cell.seed), place / f"share-{share}"
-            taught = students_of(mixed, path, cell.seed, FURTHER_RATE, (FURTHER_STEPS,), out)
-            found[str(share)] = measured(str(taught[FURTHER_STEPS]), cell, rest, journal)
-        return found
+            students = students_of(lessons_of(cell), path, cell.seed, RATE, (cell.steps,), Path(folder) / "student")
+            path = str(students[cell.steps])
+        return measured(path, cell, journal)
 
 
-def measured(path: str, cell: Cell, tenses: Sequence[Tense], journal: Journal) -> dict[str, Any]:
-    """{"scores": {tense: {judge: {request: [value an attempt]}}}, "values": {metric: {prompt: value}}, counts}."""
+def lessons_of(cell: Cell) -> list[Lesson]:
+    """What its student is tuned on."""
+    return present_lessons(cell.wordings, cell.seed) if cell.share is None else defence_lessons(cell.share, cell.seed)
+
+
+def measured(path: str, cell: Cell, journal: Journal) -> dict[str, Any]:
+    """What `run_cell` finds, of the student in `path`."""
     model, reformulate = load(path, device="cpu"), by_grammar(cell.seed)
     requests = held_out(cell.requests)
     how = Settings(cell.attempts, "independent", Sampling(1.0, max_new_tokens=LONGEST, seed=cell.seed))
-    tries = {t: attack(model, requests, t, reformulate, judges(), how, journal) for t in tenses}
+    tries = {t: attack(model, requests, t, reformulate, judges(), how, journal) for t in cell.tenses}
     safe = workshop.prompts("heldout")
     values = needless(model, safe, "present", reformulate, journal)
     values |= {f"{k}_past": v for k, v in needless(model, safe, "past", reformulate, journal).items()}
@@ -173,7 +172,7 @@ def present_lessons(how: Wordings, seed: int) -> list[Lesson]:
 
 
 def defence_lessons(share: float, seed: int) -> list[Lesson]:
-    """`MIXED` lessons: a share of past-tense refusals; for the rest what the student was tuned on in the first place,
+    """`MIXED` lessons: a share of past-tense refusals; for the rest what a student of the present tense is tuned on,
     with safe requests in the past and the future tense among it, as ordinary data has."""
     rng = random.Random(f"defence {seed}")
     refusals = _in_tense("past", dangerous=True)
