@@ -39,7 +39,7 @@ class Settings:
     """Folder of the journal; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Draws of demonstrations, wrong explanations and samples."""
-    items: int = 120
+    items: int = 80
     """Held-out problems, a quarter each of one to four steps."""
     samples: int = 5
     """Answers that self-consistency draws; below 2 it is left out."""

@@ -39,9 +39,9 @@ class Settings:
     """Folder of the journal; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Draws of the solved problems that templates come from."""
-    items: int = 80
+    items: int = 60
     """Held-out problems, a quarter each of one to four steps."""
-    examples: int = 300
+    examples: int = 200
     """Solved problems that templates are distilled from."""
     widths: tuple[int, ...] = (1, 3)
     """Widths of the tree searches; each draws 3 next steps."""
