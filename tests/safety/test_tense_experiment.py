@@ -194,6 +194,13 @@ def test_the_papers_rule_follows_the_exact_judge_whatever_order_the_journal_give
     assert {row["row"] for row in made.parts["categories"]} == {p.tags["category"] for p in REQUESTS}
 
 
+def test_success_is_told_by_how_many_tokens_a_name_is(made: Result) -> None:
+    rows = {row["row"]: row for row in made.parts["names"]}
+    row = rows["present-tense refusals"]
+    assert [row[name].value for name in ("one_token", "two_tokens", "three_or_more")] == [1.0, 1.0, 1.0]
+    assert row["one_token"].n + row["two_tokens"].n + row["three_or_more"].n == 2 * len(REQUESTS)
+
+
 def test_an_experiment_that_was_killed_goes_on_and_repeats_nothing(world: World, tmp_path: Path) -> None:
     whole = experiment.run(settings(tmp_path / "whole"))
     everything, world.done, world.dies_at = world.done, [], 2

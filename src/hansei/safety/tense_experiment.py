@@ -84,6 +84,7 @@ def run(settings: Settings) -> Result:
         "judges": outcome.by_judge(found, settings.attempts),
         "trust": outcome.trust(found),
         "categories": outcome.by_category(found, settings.attempts),
+        "names": outcome.by_name(found, settings.attempts),
     }
     return Result(
         name="past-tense",

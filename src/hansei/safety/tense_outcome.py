@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hansei.core import statistics
 from hansei.core.records import Figure, Prompt, by_id
 from hansei.core.result import Row
+from hansei.models.load import town_path
 from hansei.safety.tense import Scores, Tense, Values, paper_rule, success_after
 from hansei.safety.tense_charts import defence
 from hansei.safety.tense_tables import NAMES, shown_after
@@ -108,6 +109,28 @@ def by_category(found: Found, attempts: int) -> list[Row]:
     ]
 
 
+def by_name(found: Found, attempts: int) -> list[Row]:
+    """Past-tense success of each student by how many tokens the item's name is, without the alarming
+    word before it, by the exact judge."""
+    return [
+        {"row": title}
+        | {
+            column: figure(
+                [
+                    {
+                        i: v
+                        for i, v in _success(m["scores"]["past"], EXACT, attempts).items()
+                        if few <= _tokens(i) <= most
+                    }
+                    for m in seeds
+                ]
+            )
+            for column, few, most in (("one_token", 1, 1), ("two_tokens", 2, 2), ("three_or_more", 3, 99))
+        }
+        for title, _, seeds in students(found)
+    ]
+
+
 def chart(table: Sequence[Row], attempts: Sequence[Row], path: Path) -> str:
     """Success against attempts before the defence, and what each share of past-tense refusals does."""
     start = TITLES["few"]
@@ -156,6 +179,20 @@ def _tuned(found: Found, how: str) -> list[Mapping[str, Any]]:
 
 def _tenses(seeds: Sequence[Mapping[str, Any]]) -> list[Tense]:
     return [tense for tense in ORDER if tense in seeds[0]["scores"]]
+
+
+@cache
+def _tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(town_path())
+
+
+@cache
+def _tokens(id: str) -> int:
+    """Tokens of the name of a prompt's item, without the alarming word before it."""
+    name = _prompts()[id].tags["entity"].split()[-1]
+    return len(_tokenizer()(f" {name}", add_special_tokens=False).input_ids)
 
 
 @cache
