@@ -23,7 +23,7 @@ from hansei.reasoning.problems import read_problems
 from hansei.reasoning.program_alone import program_alone
 from hansei.reasoning.similarity import by_words
 from hansei.reasoning.templates import Buffer, parts
-from hansei.reasoning.thought_cells import measured, own_work
+from hansei.reasoning.thought_cells import COT, measured, own_work
 from hansei.reasoning.thought_demonstration import TASKS, is_24, is_mate, is_sorted
 from hansei.reasoning.thought_paper import table, work
 from hansei.reasoning.wording import PLAIN, SCHOOL
@@ -240,8 +240,10 @@ def test_the_models_own_work_is_told_apart(tmp_path: Path) -> None:
     lines = work([own, own])
     assert all(line[key].value == 1.0 for line in lines for key in ("template_chosen", "slots_filled", "answer"))
     costly = {**cell, "tokens": [10 * t for t in cell["tokens"]], "right": [0.0] * 8}
-    rows = table([{"tree, 1 wide": costly, "template": cell}] * 2, ["tree, 1 wide", "template"])
+    cells = [{COT: cell, "tree, 1 wide": costly, "template": cell}] * 2
+    rows = table(cells, ["tree, 1 wide", "template", COT])
     assert rows[1]["cost"] == "10.0%" and rows[1]["minus_tree"].value == 1.0
+    assert rows[0]["minus_CoT"].value == -1.0 and rows[1]["minus_CoT"].value == 0.0 and "minus_CoT" not in rows[2]
 
 
 def test_the_checks_of_the_three_tasks_ask_for_the_right_thing() -> None:

@@ -27,7 +27,7 @@ from hansei.town import school
 from hansei.town import school_phrasing as say
 
 REPLY = Sampling(max_new_tokens=128)  # the school's longest reply, a template, has 110 tokens
-BOT = "template, program"
+BOT, COT = "template, program", "chain-of-thought"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _ways(buffer: Buffer, cell: Cell) -> dict[str, ThinkingMethod]:
     seeded = [replace(search, seed=cell.seed) for search in cell.searches]
     return {
         "direct answer": _asked("direct", SCHOOL.direct, answer_alone),
-        "chain-of-thought": _asked("chain-of-thought", SCHOOL.solve, extract),
+        COT: _asked(COT, SCHOOL.solve, extract),
         **{f"tree, {s.width} wide, {s.proposals} proposals": searching(s, SCHOOL) for s in seeded},
         "program alone": program_alone(buffer, by_words),
         BOT: of(buffer, SCHOOL, REPLY),

@@ -19,7 +19,7 @@ from typing import Any
 from hansei.core import statistics
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
-from hansei.reasoning.thought_cells import BOT, Cell, Choice, run_cell, run_choice
+from hansei.reasoning.thought_cells import BOT, COT, Cell, Choice, run_cell, run_choice
 from hansei.reasoning.thought_demonstration import FOLDER, demonstration
 from hansei.reasoning.tree_of_thoughts import Search
 from hansei.steps.pool import Pool
@@ -39,9 +39,9 @@ class Settings:
     """Folder of the journal; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Draws of the solved problems that templates come from."""
-    items: int = 60
+    items: int = 48
     """Held-out problems, a quarter each of one to four steps."""
-    examples: int = 200
+    examples: int = 160
     """Solved problems that templates are distilled from."""
     widths: tuple[int, ...] = (1, 3)
     """Widths of the tree searches; each draws 3 next steps."""
@@ -108,13 +108,16 @@ def run(settings: Settings) -> Result:
 
 
 def table(cells: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """A line for each way: accuracy, the difference to the widest tree, and what an item costs."""
+    """A line for each way: accuracy, the differences to chain-of-thought and the widest tree, what an item costs."""
     trees = [name for name in names if name.startswith("tree")]
     widest = trees[-1] if trees else None
     lines = []
     for name in names:
         grid = {key: [cell[name][key] for cell in cells] for key in ("right", *COUNTED)}
         line: dict[str, Any] = {"row": name, "accuracy": statistics.rate(grid["right"])}
+        if COT in names and name != COT:
+            plain = [cell[COT]["right"] for cell in cells]
+            line["minus_CoT"] = statistics.paired_two_way_bootstrap(plain, grid["right"])
         if widest is not None:
             against = [cell[widest]["right"] for cell in cells]
             line["minus_tree"] = statistics.paired_two_way_bootstrap(against, grid["right"]) if name != widest else None
