@@ -39,9 +39,9 @@ class Settings:
     """Folder of the journal; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Draws of demonstrations, wrong explanations and samples."""
-    items: int = 80
+    items: int = 60
     """Held-out problems, a quarter each of one to four steps."""
-    samples: int = 5
+    samples: int = 3
     """Answers that self-consistency draws; below 2 it is left out."""
     temperature: float = 0.7
     """Their temperature."""
