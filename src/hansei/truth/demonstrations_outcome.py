@@ -27,8 +27,8 @@ def main_rows(cells: Found, how: str = "drawn") -> list[Row]:
         row: dict[str, Any] = {
             "row": name,
             "style": _figure(scores),
-            "all_features": _figure(_each(scores, _perfect)),
-            "on_topic": _figure(_values(cells, name, how, "on_topic")),
+            "all_features": _figure(_each(scores, _perfect), statistics.rate),
+            "on_topic": _figure(_values(cells, name, how, "on_topic"), statistics.rate),
         }
         if name != OURS:
             row |= {
@@ -69,7 +69,10 @@ def feature_rows(cells: Found) -> list[Row]:
     features = list(cells[0]["rows"][0]["drawn"]["features"])
     return [
         {"row": feature}
-        | {_column(name): _figure(_values(cells, name, "drawn", "features", feature)) for name in ORDER}
+        | {
+            _column(name): _figure(_values(cells, name, "drawn", "features", feature), statistics.rate)
+            for name in ORDER
+        }
         for feature in features
     ]
 
@@ -157,12 +160,12 @@ def _win(a: float | None, b: float | None) -> float | None:
     return 0.5 if abs(a - b) < 1e-9 else float(a > b)
 
 
-def _figure(table: Table) -> Figure:
+def _figure(table: Table, of: Callable[..., Figure] = statistics.two_way_bootstrap) -> Figure:
     """Mean over seeds and prompts; the prompts of one writer are resampled as one."""
     seeds = sorted({seed for seed, _ in table})
     ids = {writer: list(values) for (_, writer), values in table.items()}
     grid = [[table[seed, writer][id] for writer in ids for id in ids[writer]] for seed in seeds]
-    return statistics.two_way_bootstrap(grid, [writer for writer in ids for _ in ids[writer]])
+    return of(grid, [writer for writer in ids for _ in ids[writer]])
 
 
 def _grid(table: Table) -> list[list[float | None]]:
