@@ -162,7 +162,8 @@ def test_a_base_is_trained_as_the_shipped_one_was_unless_told_otherwise(
         plan = PretrainSettings(
             home.steps, home.batch, home.block, learning_rate=home.learning_rate, answers=home.answers
         )
-        assert planned.value.args == (plan, home.documents, {"shape": home.shape, "copying": home.copying})
+        start = {"copying": home.copying, "looking_up": home.looking_up, "comparing": home.comparing}
+        assert planned.value.args == (plan, home.documents, {"shape": home.shape, **start})
 
 
 def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(
