@@ -148,3 +148,18 @@ def test_a_model_is_asked_and_scored_with_words_as_words(name: str, request: pyt
 
 def test_no_conversations_are_no_tokens(tokenizers: dict[str, Any]) -> None:
     assert rendered(tokenizers["llama"]) == []
+
+
+def test_what_no_template_raises_is_no_refusal_of_a_template(
+    tokenizers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without memory, or without Jinja, says so itself."""
+    tokenizer = tokenizers["llama"]
+    for kind in (MemoryError, ImportError, OSError):
+
+        def broken(*_: Any, kind: type[Exception] = kind, **__: Any) -> str:
+            raise kind("not the template's affair")
+
+        monkeypatch.setattr(tokenizer, "apply_chat_template", broken)
+        with pytest.raises(kind, match="not the template's affair"):
+            rendered(tokenizer, user("Hi."))

@@ -192,7 +192,9 @@ def test_a_model_without_template_learns_the_plain_one(llama: str, lessons: list
     [
         ("{% for m in messages %}{{ m['content'] }}{% endfor %}", "no end token"),
         ("{{ messages|length }}{% for m in messages %}{{ m['content'] }}{% endfor %}", "differently once"),
-        ("{{ raise_exception('no system role') }}", "refuses a conversation"),
+        ("{{ raise_exception('no system role') }}", "refuses a conversation: no system role"),
+        ("{{ messages[0]['content'] + 1 }}", "refuses a conversation: can only concatenate str"),
+        ("{{ nothing.of.it }}", "refuses a conversation: 'nothing' is undefined"),
     ],
 )
 def test_a_template_that_would_teach_something_else_is_refused(template: str, complaint: str, llama: str) -> None:

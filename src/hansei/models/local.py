@@ -158,10 +158,7 @@ class LocalModel:
 
     def render(self, chats: Sequence[Chat]) -> list[Rendered]:
         """The conversations as the model reads them. Raises BadInput where its template refuses one."""
-        try:
-            texts = self.rendering.chats(chats)
-        except Exception as error:
-            raise BadInput(f"{self.name}: its chat template refuses a conversation: {error}") from error
+        texts = self.rendering.chats(chats)
         return [Rendered(*pair) for pair in zip(texts, self.rendering.ids(texts), strict=True)]
 
     def _batches(self, prompts: Sequence[Rendered], sampling: Sampling, chains: int = 1) -> list[list[int]]:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from hansei.core.errors import BadInput
 from hansei.core.records import Chat, as_dicts
 from hansei.models.text import plain_chat
 
@@ -39,16 +40,14 @@ class Rendering:
     def chats(self, chats: Sequence[Chat], *, asks: bool = True) -> list[Pieces]:
         """The conversations as the model reads them; `asks`: up to where it speaks.
 
-        What the template raises is passed on: it is a program of the model's maker, and raises what it likes.
+        Raises BadInput where the template refuses one, in its own words or as a program that can't work with it.
         """
         if not chats:
             return []
         mark = _free_mark(message.content for chat in chats for message in chat)
         cut = [tuple(replace(message, content=self._cut(message.content, mark)) for message in chat) for chat in chats]
         if self.templated:
-            rendered: list[str] = self.tokenizer.apply_chat_template(
-                [as_dicts(chat) for chat in cut], tokenize=False, add_generation_prompt=asks
-            )
+            rendered = self._by_template([as_dicts(chat) for chat in cut], asks)
         else:
             rendered = [plain_chat(chat) for chat in cut]
         return [tuple(text.split(mark)) for text in rendered]
@@ -64,6 +63,16 @@ class Rendering:
         firsts = self._tokens([pieces[0] for pieces in texts], begun)
         rest = iter(self._tokens([piece for pieces in texts for piece in pieces[1:]], False))
         return [sum(islice(rest, len(pieces) - 1), list(first)) for first, pieces in zip(firsts, texts, strict=True)]
+
+    def _by_template(self, chats: list[list[dict[str, str]]], asks: bool) -> list[str]:
+        from jinja2 import TemplateError
+
+        try:
+            texts: list[str] = self.tokenizer.apply_chat_template(chats, tokenize=False, add_generation_prompt=asks)
+        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:  # what its code may raise
+            name = self.tokenizer.name_or_path or "the model"
+            raise BadInput(f"{name}: its chat template refuses a conversation: {error}") from error
+        return texts
 
     def _cut(self, text: str, mark: str) -> str:
         """The text with the mark after the first character of every special token's text."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Chat, Lesson, Message
-from hansei.models.rendering import Pieces, Rendering
+from hansei.models.rendering import Rendering
 from hansei.training.settings import TrainSettings
 
 IGNORED = -100
@@ -52,8 +52,8 @@ def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int] | N
     context that it never meets), or puts no end token after an answer (it would never learn to stop).
     """
     rendering = Rendering(tokenizer)
-    before = _render(rendering, [chat for chat, _ in cases], asks=True)
-    whole = _render(rendering, [(*chat, Message("assistant", text)) for chat, text in cases], asks=False)
+    before = rendering.chats([chat for chat, _ in cases])
+    whole = rendering.chats([(*chat, Message("assistant", text)) for chat, text in cases], asks=False)
     ids_before, ids_whole = rendering.ids(before), rendering.ids(whole)
     encoded = []
     for i, ids in enumerate(ids_whole):
@@ -77,7 +77,7 @@ def encode(tokenizer: Any, cases: Sequence[tuple[Chat, str]], ends: set[int] | N
 def encode_prompts(tokenizer: Any, prompts: Sequence[Chat]) -> list[list[int]]:
     """Tokens of conversations that the model is to continue."""
     rendering = Rendering(tokenizer)
-    return rendering.ids(_render(rendering, prompts, asks=True))
+    return rendering.ids(rendering.chats(prompts))
 
 
 def fitting(
@@ -123,13 +123,6 @@ def check_kind(method: str, lessons: Sequence[Lesson], *fields: str) -> None:
                 )
         if not lesson.prompt:
             raise BadInput(f"{method}: lesson {number} ({lesson.id}) has an empty prompt")
-
-
-def _render(rendering: Rendering, chats: Sequence[Chat], *, asks: bool) -> list[Pieces]:
-    try:
-        return rendering.chats(chats, asks=asks)
-    except Exception as error:
-        raise BadInput(f"the model's chat template refuses a conversation: {error}") from error
 
 
 def _common_prefix(a: list[int], b: list[int]) -> int:
