@@ -248,7 +248,7 @@ def test_a_dry_run_says_how_much_it_would_be_and_does_nothing(
     said = capsys.readouterr().out
     assert "18 searches over 4 step counts" in said and "30 or more students of 3 rows" in said
     assert world.done == [] and not (tmp_path / "run").exists()
-    assert str(made) == "nothing measured" and made.to_json()["rows"] == []
+    assert str(made) == "dry run: nothing was asked or written" and made.to_json()["rows"] == []
 
 
 def test_a_quick_run_has_one_size_one_seed_and_two_rates(world: World, tmp_path: Path) -> None:

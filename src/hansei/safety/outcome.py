@@ -67,7 +67,7 @@ class Outcome:
 
     def __str__(self) -> str:
         if not self.rows:
-            return "nothing measured"
+            return "dry run: nothing was asked or written"
         tables = [_table("mistake analysis", self.rows, dict(SHOWN))]
         for name, rows in self.parts.items():
             columns = {k: k.replace("_", " ") for k, v in rows[0].items() if isinstance(v, Figure)}
