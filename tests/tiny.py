@@ -54,6 +54,19 @@ def tiny_qwen2(folder: Path | str, *, seed: int = 0, **config: Any) -> Path:
     return _save(Qwen2ForCausalLM, settings, tokenizer, ends, Path(folder), seed)
 
 
+def untrained_base(vocabulary: int, **config: Any) -> Any:
+    """A Llama in the shape of the town's bases, before anything is set in it or trained."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from hansei.training.base import SHAPE
+    from hansei.training.copying import ROPE_BASE
+
+    torch.manual_seed(0)
+    rope = {"rope_type": "default", "rope_theta": ROPE_BASE}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=vocabulary, **SHAPE, rope_parameters=rope, **config)).eval()
+
+
 def _tokenizer(special: dict[str, str], roles: tuple[str, ...], template: str) -> Any:
     """A byte-level BPE tokenizer of at most 512 tokens, every special token defined."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers

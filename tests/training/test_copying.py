@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import torch
+from tiny import untrained_base
 from torch.nn import functional as F
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
-from hansei.training.base import SHAPE
-from hansei.training.copying import ROPE_BASE, set_copying_heads
+from hansei.training.copying import set_copying_heads
 from hansei.training.pretrain import IGNORED, _loss, weights
 
 
 def untrained(copying: bool) -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    rope = {"rope_type": "default", "rope_theta": ROPE_BASE}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=2048, **SHAPE, rope_parameters=rope)).eval()
+    model: LlamaForCausalLM = untrained_base(2048)
     if copying:
         set_copying_heads(model)
     return model

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tiny import untrained_base
+from transformers import LlamaForCausalLM
 
 from hansei.training.base import SHAPE
-from hansei.training.copying import ROPE_BASE, set_copying_heads
+from hansei.training.copying import set_copying_heads
 from hansei.training.looking_up import set_look_up_heads
 
 LETTERS = [200, 201, 202, 203]
@@ -20,10 +21,7 @@ def asked(named: int) -> list[int]:
 
 
 def untrained() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    rope = {"rope_type": "default", "rope_theta": ROPE_BASE}
-    config = LlamaConfig(vocab_size=512, **SHAPE, rope_parameters=rope, attn_implementation="eager")
-    model = LlamaForCausalLM(config).eval()
+    model: LlamaForCausalLM = untrained_base(512, attn_implementation="eager")
     set_copying_heads(model)
     set_look_up_heads(model)
     return model
