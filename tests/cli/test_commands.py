@@ -88,6 +88,13 @@ def test_a_word_where_a_number_belongs_is_one_line(capsys: Capture) -> None:
     assert '"few"' in one_error(capsys)
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("command", ["mart", "probe"])
+def test_a_number_that_is_none_is_one_line(command: str, number: str, capsys: Capture) -> None:
+    assert main([*command.split(), *COMMANDS[command][1], "--temperature", number]) == 2
+    assert f"--temperature: a finite number was expected, found {number}" in one_error(capsys)
+
+
 @pytest.mark.parametrize("command", ["learn", "probe"])
 def test_a_file_that_is_not_there_is_one_line_and_leaves_nothing(command: str, tmp_path: Path, capsys: Capture) -> None:
     missing, out = tmp_path / "none.jsonl", tmp_path / "run"

@@ -149,6 +149,13 @@ def test_files_that_are_no_journal_are_one_line_each(tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_model_s_own_folder_is_no_place_for_a_run(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BadInput, match="is a model's own folder"):
+        Journal.open(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_an_empty_file_left_by_a_run_killed_at_its_start_is_no_hindrance(tmp_path):
     (tmp_path / "journal.sqlite").touch()
     with pytest.raises(BadInput, match="nothing is in this run yet"):

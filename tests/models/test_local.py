@@ -297,7 +297,7 @@ class TestFoldersThatAreNoModel:
         folder = copied(llama_folder, tmp_path / "m")
         for file in folder.glob("tokenizer*"):
             file.unlink()
-        self.refused(folder, "its tokenizer can't be loaded")
+        self.refused(folder, "its tokenizer can't be loaded: no tokenizer.json")
 
 
 def test_a_name_that_is_nowhere_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json as jsonlib
+import math
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 from cyclopts import Parameter
 
+from hansei.core.errors import BadInput
 from hansei.core.settings import field_docs
 
 Json = Annotated[
@@ -40,7 +42,9 @@ def command_of(
     """
 
     def command(*values: Any, json: bool = False, **given: Any) -> None:
-        show(call(kind(**dict(zip(positional, values, strict=False)), **given)), as_json=json)
+        given |= dict(zip(positional, values, strict=False))
+        _check_finite(given)
+        show(call(kind(**given)), as_json=json)
 
     docs, types = field_docs(kind), typing.get_type_hints(kind)  # type: ignore[arg-type]
     options = [
@@ -52,6 +56,14 @@ def command_of(
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     command.__annotations__ = {option.name: option.annotation for option in options}
     return command
+
+
+def _check_finite(given: Mapping[str, Any]) -> None:
+    """Raises BadInput at `nan` and `inf`, which the parser takes for numbers: no setting has a use for them."""
+    for name, value in given.items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise BadInput(f"--{name.replace('_', '-')}: a finite number was expected, found {number}")
 
 
 def _option(field: dataclasses.Field[Any], kind: Any, doc: str, positional: bool) -> inspect.Parameter:

@@ -75,8 +75,8 @@ class Journal:
         `sqlite:///some/file.sqlite` is opened as a folder's journal would be. Other databases have no claim
         on the run: there the unique key is what keeps two processes apart.
 
-        Raises BadInput where the place can't be written, another hansei is writing there, the file is
-        damaged or no journal, or another version of hansei made it. Warns on a network file system.
+        Raises BadInput where the place can't be written or is a model's, another hansei is writing there, the
+        file is damaged or no journal, or another version of hansei made it. Warns on a network file system.
         """
         url = _url(str(where)) if "://" in str(where) else None
         if url is not None and (url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:")):
@@ -86,6 +86,8 @@ class Journal:
         if read_only and not path.is_file():
             raise BadInput(f"{path.parent}: a run's folder was expected, there is no {path.name}: check the path")
         if not read_only:
+            if (path.parent / "config.json").is_file() and not path.exists():
+                raise BadInput(f"{path.parent}: is a model's own folder, there is a config.json: name another folder")
             check_writable(path.parent)
         sqlite.warn_of_network(path)
         lock = None if read_only else sqlite.claim(path)

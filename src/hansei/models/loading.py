@@ -52,7 +52,11 @@ def load_tokenizer(place: Place, name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(place.tokenizer)
     except Exception as error:  # transformers raises many kinds for a folder that it can't read
-        raise BadInput(f"{name}: its tokenizer can't be loaded: {_first_line(error)}") from error
+        reason = _first_line(error)
+        folder = Path(place.tokenizer)
+        if folder.is_dir() and not any(folder.glob("tokenizer*")):
+            reason = f"no tokenizer.json in {folder}: copy the files tokenizer* of the model's maker there"
+        raise BadInput(f"{name}: its tokenizer can't be loaded: {reason}") from error
 
 
 def load_weights(place: Place, name: str, device: torch.device, dtype: torch.dtype, device_map: Any) -> Any:
