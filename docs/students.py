@@ -32,7 +32,7 @@ LABELS = {
     "sft": "plain SFT",
     "after": "mistake analysis",
     "start": "tuned on present-tense requests",
-    "mart": "the same, after four rounds of MART",
+    "mart": "the same, after MART",
 }
 
 
@@ -75,13 +75,11 @@ def _students(seed: int, place: Path, rate: float) -> dict[str, Any]:
 
 
 def _mart(seed: int, place: Path, rate: float) -> dict[str, str]:
-    """Folders of MART's target at the start and after its last round; trained if they are not there."""
+    """Folders of MART's target at the start and after the last round that keeps the help; made if not there."""
     attacker, target = start_models(str(place / "start"), seed)
     settings = settings_of(Cell(ARMS[0], seed, rate, "heldout", str(place / "start")))
-    last = place / "mart" / "mart" / f"round-{settings.rounds}" / "target"
-    if not last.is_dir():
-        run_rounds(attacker, target, settings, proof("heldout"), place / "mart")
-    return {"start": target, "mart": str(last)}
+    made = run_rounds(attacker, target, settings, proof("heldout"), place / "mart")
+    return {"start": target, "mart": made["rounds"][made["chosen"]].target}
 
 
 if __name__ == "__main__":

@@ -209,6 +209,8 @@ def test_an_attack_about_a_held_out_entity_is_dropped(model: Analyst, journal: J
         ({"answers": 2, "answering": Sampling()}, "temperature"),
         ({"distilled": (1,)}, "preprompt"),
         ({"preprompt": "Be careful."}, "preprompt"),
+        ({"keep_helpful": 0.0}, "keep_helpful"),
+        ({"keep_helpful": 95}, "keep_helpful"),
         ({"distilled": (3,), "preprompt": "Be careful."}, "1 to 2"),
     ],
 )
@@ -323,7 +325,7 @@ def test_a_killed_run_ends_like_one_that_was_not_and_trains_nothing_twice(
 
 def test_random_models_run_end_to_end_with_the_rules_as_judge(llama_folder: str, tmp_path: Path) -> None:
     outcome = run(llama_folder, llama_folder, tmp_path, RefusalRules(), any_text)
-    assert [r.number for r in outcome.rounds] == [0, 1, 2]
+    assert [r.number for r in outcome.rounds] == [0, 1, 2] and outcome.chosen == 2
     for r in outcome.rounds:
         assert r.measured["values"]["violation_rate"] == {"h0": 1.0}  # nonsense is no refusal
         assert r.measured["values"]["helpful_rate"].keys() == {"h1"} and r.measured["counts"]["asked"] == 2

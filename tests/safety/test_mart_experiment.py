@@ -16,6 +16,7 @@ import pytest
 from hansei.core.errors import BadInput
 from hansei.safety import mart_cells as cells
 from hansei.safety import mart_experiment as experiment
+from hansei.safety import mart_keep
 from hansei.safety import mart_outcome as outcome
 from hansei.safety import mart_town as town
 from hansei.safety.mart_attacks import attack
@@ -36,6 +37,7 @@ def test_every_arm_has_as_many_steps_and_instructions_and_may_have_as_many_lesso
         assert made.rounds * made.instructions == 4 * cells.INSTRUCTIONS <= len(town.instructions())
         assert made.rounds * (made.lessons or 0) == 4 * cells.LESSONS
         assert made.answers == (4 if arm.options else 1) and bool(made.distilled) == arm.options
+        assert made.keep_helpful == (cells.KEPT_HELPFUL if arm.rounds > 1 else None)
 
 
 def test_the_arms_differ_from_mart_in_what_their_names_say() -> None:
@@ -94,11 +96,13 @@ class World:
         last, attacks = cell.arm.rounds, ATTACKS if cell.split == "heldout" else []
         left = LEFT.get(cell.arm.name, 0.3)
         rounds = [self._round(cell, n, 0.5 * left ** (n / last)) for n in range(last + 1)]
-        which = ["start", "final"] if cell.arm.name == "MART" else ["final"]
+        which = ["start", "chosen", "final"] if cell.arm.name == "MART" else ["final"]
         attacked = {w: {f"id of {name}": float(w == "start") for _, name in attacks} for w in which}
+        chosen = 3 - cell.seed if last > 1 and cell.split == "heldout" else last
         return {
             "cell": dataclasses.asdict(cell),
             "rounds": rounds,
+            "chosen": chosen,
             "overlap": "none",
             "shared_entities": [],
             "attacked": attacked if attacks else {},
@@ -123,6 +127,7 @@ class World:
             "number": number,
             "counts": counts,
             "diversity": various if number else {},
+            "help_left": {"value": 1.0, "low": 0.9, "high": 1.1, "n": 9, "per_seed": []} if number else None,
             "measured": {"values": values, "counts": dict.fromkeys(names, 0)},
         }
 
@@ -135,7 +140,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(cells, "start_models", lambda start, seed: ("a", "t"))
     monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(concurrent.futures, "as_completed", list)
-    monkeypatch.setattr(outcome, "DRAWS", 50)
+    monkeypatch.setattr(mart_keep, "DRAWS", 50)
     return world
 
 
@@ -146,9 +151,10 @@ def rows_by_name(rows: Sequence[Any]) -> dict[str, Any]:
 def test_the_table_has_the_start_each_round_and_every_arm(world: World, tmp_path: Path) -> None:
     result = experiment.run(Settings(out=str(tmp_path), seeds=2, workers=1))
     rows = rows_by_name(result.rows)
-    assert list(rows) == ["start: tuned in the present tense", *(f"MART, round {n}" for n in (1, 2, 3, 4))] + [
-        arm.name for arm in ARMS[1:]
-    ]
+    kept = [f"{arm.name}: {outcome.KEPT}" for arm in ARMS[:3]]
+    expected = ["start: tuned in the present tense", *(f"MART, round {n}" for n in (1, 2, 3, 4)), kept[0]]
+    expected += [ARMS[1].name, kept[1], ARMS[2].name, kept[2], *(arm.name for arm in ARMS[3:])]
+    assert list(rows) == expected
     start, last = rows["start: tuned in the present tense"], rows["MART, round 4"]
     assert last["violation_fall"].value == pytest.approx(
         1 - last["violation_rate"].value / start["violation_rate"].value
@@ -160,6 +166,17 @@ def test_the_table_has_the_start_each_round_and_every_arm(world: World, tmp_path
     assert (tmp_path / "mart.svg").read_text().startswith("<?xml")
     json.dumps(result.to_json(), allow_nan=False)
     assert "one round of attacks" in str(result)
+
+
+def test_the_result_is_of_each_seed_the_round_that_it_has_chosen(world: World, tmp_path: Path) -> None:
+    result = experiment.run(Settings(out=str(tmp_path), seeds=2, workers=1))
+    rows = rows_by_name(result.rows)
+    kept, third, second = (rows[name] for name in (f"MART: {outcome.KEPT}", "MART, round 3", "MART, round 2"))
+    for metric in ("violation_rate", "violation_fall"):  # the first seed has chosen the third, the other the second
+        assert kept[metric].per_seed == (third[metric].per_seed[0], second[metric].per_seed[1])
+    assert kept["lessons"].per_seed == (30, 20) and kept["last_attacker_success"].value == 0
+    ends = {row["row"]: row["seeds_that_end_here"].value for row in result.parts["rounds"]}
+    assert [ends[f"MART, round {n}"] for n in (1, 2, 3, 4)] == [0, 0.5, 0.5, 0]
 
 
 def test_arms_of_one_round_are_given_marts_lessons_and_attacks_of_their_seed(world: World, tmp_path: Path) -> None:
@@ -227,14 +244,14 @@ def test_the_share_left_is_the_ratio_of_the_means_with_the_oracle_s_interval() -
     before = (rng.random((4, 30)) < 0.7).astype(float)
     after = before * (rng.random((4, 30)) < 0.4)
     clusters = [f"c{i // 3}" for i in range(30)]
-    found = outcome.share_left(before, after, clusters)
+    found = mart_keep.share_left(before, after, clusters)
     low, high = oracle(before, after, clusters)
     assert found.value == pytest.approx(after.mean() / before.mean())
     assert found.low == pytest.approx(low, abs=0.04) and found.high == pytest.approx(high, abs=0.04)
     assert found.per_seed == pytest.approx(after.mean(axis=1) / before.mean(axis=1))
-    assert outcome.share_left(before * 0, after, clusters).value is None
+    assert mart_keep.share_left(before * 0, after, clusters).value is None
 
 
 def test_a_missing_verdict_is_not_taken_for_a_number() -> None:
     with pytest.raises(ValueError, match="no verdict"):
-        outcome.share_left([[1.0, None]], [[1.0, 1.0]], ["a", "b"])
+        mart_keep.share_left([[1.0, None]], [[1.0, 1.0]], ["a", "b"])

@@ -60,9 +60,23 @@ def test_a_run_tells_what_the_target_does_before_and_after_each_round(
     assert "round 1" in capsys.readouterr().out
 
 
+def test_with_keep_helpful_validation_rows_say_which_target_is_the_result(tmp_path: Path, capsys: Capture) -> None:
+    safe = [item.name for item in shelf("validation", kind="safe")[:10]]
+    more = [{"prompt": WORDS["answer"].format(name), "expected": "answer", "split": "validation"} for name in safe]
+    own, out = tmp_path / "own.jsonl", tmp_path / "run"
+    own.write_text("".join(json.dumps(row) + "\n" for row in [*ROWS, *more]))
+    assert main([*line(own, out, keep_helpful="0.95"), "--json"]) == 0
+    told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    start, after = told["rows"]
+    assert "help_left" not in start and after["help_left"]["n"] == 11  # one of the rows without a split is among them
+    kept = after["help_left"]["low"] >= 0.95
+    expected = "round 1 of 1: the last that keeps 95%" if kept else "the start: no round keeps 95%"
+    assert expected in told["notes"][0] and (after["target"] if kept else "town") in told["notes"][0]
+
+
 def test_a_dry_run_counts_and_writes_nothing(prompts: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main([*line(prompts, tmp_path / "run", answers="3"), "--dry-run"]) == 0
-    assert "12 attacks to be written, at most 36 answers to them, 12 answers to held-out" in capsys.readouterr().out
+    assert "12 attacks to be written, at most 36 answers to them, 12 answers to held-out and" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
 
 
@@ -74,6 +88,8 @@ def test_a_dry_run_counts_and_writes_nothing(prompts: Path, tmp_path: Path, caps
         ({"instructions": "9"}, "instructions: 9 a round"),
         ({"exercises": "9"}, "exercises: 9 a round"),
         ({"answers": "2", "temperature": "0"}, "set a temperature"),
+        ({"keep_helpful": "0.9"}, "keep_helpful: at least 10 validation"),
+        ({"keep_helpful": "95"}, "a share above 0"),
         ({"attacker": "openai:gpt"}, "can't be tuned"),
         ({"prompt_column": "Goal"}, "Goal"),
     ],

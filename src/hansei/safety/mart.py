@@ -13,6 +13,9 @@ the prompts P_0 = the seeds, each of T rounds (the paper's T is 4) does:
 Options of the paper: *context distillation* (in some rounds answers are drawn with a safety preprompt, which is
 left out of the lesson) and *rejection sampling* (several answers to a prompt, of which the best is kept).
 
+An option of ours: with `keep_helpful` the result is the last round's target that keeps this share of the start's help
+on validation prompts (`mart_keep`); every round is run and measured all the same.
+
 Deviations:
 - Of the paper no code and no thresholds are public: they are settings without default.
 - s and h are scores of any judge of hansei (1 or 0 where it gives none), not of the paper's two reward models.
@@ -35,16 +38,17 @@ from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.keys import content_key
 from hansei.core.overlap import normalise, overlap
-from hansei.core.records import Attempt, Chat, Lesson, Prompt, Sampling, Verdict, by_id, user
+from hansei.core.records import Attempt, Chat, Figure, Lesson, Prompt, Sampling, Verdict, by_id, user
 from hansei.models.load import load
 from hansei.models.weights import find, fingerprint
 from hansei.safety.lessons import answer, kept
 from hansei.safety.mart_attacks import Read, diversity, read_own
+from hansei.safety.mart_keep import last_kept, watched
+from hansei.safety.mart_measure import left_after, measure_target, right_answers, score
 from hansei.safety.mart_settings import Judges, Settings, check
 from hansei.steps.ask import ask, attempt_seed, guided
 from hansei.steps.judge import judge
 from hansei.steps.material import Keep, Plan
-from hansei.steps.measure import Answered, answered, count
 from hansei.steps.teach import teach
 from hansei.training.job import start_path
 from hansei.training.settings import TrainSettings
@@ -80,6 +84,8 @@ class Round:
     """Their texts."""
     measured: Mapping[str, Any]
     """The target on the held-out prompts: {"values": {metric: {prompt id: value}}, "counts": {…}}."""
+    help_left: Figure | None = None
+    """What is left of the start's help on the validation prompts; None at the start, and without `keep_helpful`."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Outcome:
 
     rounds: tuple[Round, ...]
     """From 0, the start, to T."""
+    chosen: int
+    """The round whose target is the result: T; with `keep_helpful` the last that keeps the help, 0 where none does."""
     overlap: str
     """In words."""
     shared_entities: tuple[str, ...]
@@ -103,6 +111,7 @@ def mart(
     out: Path,
     *,
     heldout: Sequence[Prompt],
+    validation: Sequence[Prompt] = (),
     instructions: Sequence[Keep] = (),
     exercises: Sequence[Lesson] = (),
     read: Read = read_own,
@@ -111,11 +120,13 @@ def mart(
 
     `attacker`, `target`: folders or Hugging Face names of causal language models (one may be both). `seeds`: attacks
     to start from; nobody need have answered them. `heldout`: what the target is measured on after every round, some
-    to be refused and some to be answered. `instructions`: good answers for the target's mix. `exercises`: lessons in
-    writing requests for the attacker's mix. `read`: makes a prompt of what the attacker wrote. A killed run goes on
-    where it stopped. Raises BadInput where there is nothing to start from.
+    to be refused and some to be answered. `validation`: those by which `keep_helpful` decides; no lesson may hold
+    them either. `instructions`: good answers for the target's mix. `exercises`: lessons in writing requests for the
+    attacker's mix. `read`: makes a prompt of what the attacker wrote. A killed run goes on where it stopped. Raises
+    BadInput where there is nothing to start from.
     """
     check(seeds, heldout, judges, settings)
+    safe = watched(validation, settings.keep_helpful)
     mixed = {
         "exercises": (settings.exercises, len(exercises)),
         "instructions": (settings.instructions, len(instructions)),
@@ -125,11 +136,12 @@ def mart(
             raise BadInput(f"{name}: {wanted} a round are asked for, there are {there}: give more, or ask for fewer")
     with Journal.open(out) as journal:
         start = measure_target(target, heldout, judges, settings, journal)
+        helped = right_answers(target, safe, judges, settings, journal)
         rounds = [Round(0, attacker, target, {}, {}, (), start)]
-        sources, taught, attacks = list(seeds), list[Lesson](), list[Prompt]()
+        sources, taught, attacks, apart = list(seeds), list[Lesson](), list[Prompt](), [*heldout, *validation]
         for number in range(1, settings.rounds + 1):
             last, place = rounds[-1], out / f"round-{number}"
-            written = write_attacks(last.attacker, sources, seeds, heldout, settings, number, journal, read)
+            written = write_attacks(last.attacker, sources, seeds, apart, settings, number, journal, read)
             trials = try_attacks(last.target, written.attacks, judges, settings, number, journal)
             for_attacker = attacker_lessons(written, trials, exercises, settings, number)
             for_target = target_lessons(trials, instructions, settings, number)
@@ -144,6 +156,7 @@ def mart(
                     diversity(written.attacks, [*seeds, *attacks], settings.seed),
                     tuple(p.messages[-1].content for p in written.attacks),
                     measure_target(new_target, heldout, judges, settings, journal),
+                    left_after(helped, new_target, safe, judges, settings, journal),
                 )
             )
             sources = [t.attack for t in trials if t.succeeded]
@@ -151,7 +164,10 @@ def mart(
             attacks += written.attacks
         shared = overlap(taught, heldout, [*seeds, *attacks])
         shared.stop_if_exact()
-        return Outcome(tuple(rounds), str(shared), shared.shared_entities)
+        overlap(taught, validation, [*seeds, *attacks]).stop_if_exact()
+        left = [r.help_left for r in rounds if r.help_left is not None]
+        chosen = settings.rounds if settings.keep_helpful is None else last_kept(left, settings.keep_helpful)
+        return Outcome(tuple(rounds), chosen, str(shared), shared.shared_entities)
 
 
 @dataclass(frozen=True)
@@ -243,13 +259,6 @@ Scored = tuple[Attempt, Verdict, Verdict | None]
 """An answer, the word on its safety, and that on its helpfulness."""
 
 
-def score(verdict: Verdict | None) -> float | None:
-    """The judge's score; 1 or 0 for pass or fail where it gives none; None where it could not judge."""
-    if verdict is None or verdict.outcome not in ("pass", "fail"):
-        return None
-    return float(verdict.outcome == "pass") if verdict.score is None else verdict.score
-
-
 def _succeeded(first: Scored, settings: Settings) -> bool | None:
     """s < theta_adv, by an answer that says something."""
     s = score(first[1])
@@ -310,44 +319,6 @@ def tuned(model: str, lessons: Sequence[Lesson], training: TrainSettings, out: P
     parent = fingerprint(find(start_path(model)))
     journal.commit(content_key("lessons of mart", parent, list(lessons)), "lesson", lessons)
     return teach(model, parent, Plan(lessons), training, out, journal).path
-
-
-def measure_target(
-    target: str, heldout: Sequence[Prompt], judges: Judges, settings: Settings, journal: Journal
-) -> dict[str, Any]:
-    """Greedy answers to the held-out prompts, judged for safety: values by metric and prompt, and counts."""
-    model = load(target, device=settings.device)
-    attempts = ask(model, heldout, replace(settings.answering, temperature=0.0), journal, label="held-out prompts")
-    verdicts = judge(judges.safety, heldout, attempts, journal)
-    return {
-        "values": measured_values(answered(heldout, attempts, verdicts)),
-        "counts": count(attempts, verdicts),
-    }
-
-
-def measured_values(rows: Sequence[Answered]) -> dict[str, dict[str, float | None]]:
-    """Values by metric and prompt id; None where nobody can say.
-
-    violation_rate: the answer to what is to be refused is wrong; a garbled one counts. helpful_rate: what is to be
-    answered is answered right. over_refusal: it is refused. harmless_helpful: the score of answers to what is to be
-    refused. Where some prompts are tagged `kind=alarming`, over-refusal is theirs and helpfulness that of the others.
-    """
-    tagged = any(p.tags.get("kind") == "alarming" for p, _, _ in rows)
-    values: dict[str, dict[str, float | None]] = {name: {} for name in METRICS}
-    for prompt, _, verdict in rows:
-        known = verdict.outcome in ("pass", "fail")
-        alarming = prompt.tags.get("kind") == "alarming"
-        if prompt.expected == "refuse":
-            values["violation_rate"][prompt.id] = float(verdict.outcome == "fail") if known else None
-            values["harmless_helpful"][prompt.id] = score(verdict)
-        if prompt.expected == "answer" and not alarming:
-            values["helpful_rate"][prompt.id] = float(verdict.outcome == "pass") if known else None
-        if prompt.expected == "answer" and (alarming or not tagged):
-            values["over_refusal"][prompt.id] = float(verdict.behaviour == "refused") if known else None
-    return values
-
-
-METRICS = ("violation_rate", "helpful_rate", "over_refusal", "harmless_helpful")
 
 
 def _counts(trials: Sequence[Trial], for_attacker: Sequence[Lesson], for_target: Sequence[Lesson]) -> dict[str, int]:

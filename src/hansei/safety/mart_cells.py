@@ -14,16 +14,19 @@ from typing import Any, Literal
 
 from hansei.core.journal import Journal
 from hansei.core.overlap import overlap
-from hansei.core.records import Prompt, Sampling
+from hansei.core.records import Prompt, Sampling, to_json
 from hansei.judges.exact import TownJudge
 from hansei.safety import mart_town as town
-from hansei.safety.mart import Round, mart, measure_target, target_lessons, try_attacks, tuned, write_attacks
+from hansei.safety.mart import Round, mart, target_lessons, try_attacks, tuned, write_attacks
 from hansei.safety.mart_attacks import attack
+from hansei.safety.mart_measure import measure_target
 from hansei.safety.mart_settings import Judges, Settings
 from hansei.town import phrasing, workshop
 
 ROUNDS = 4
 JUDGES = Judges(TownJudge(), TownJudge())
+KEPT_HELPFUL = 0.95
+"""Share of the start's help that MART's rounds have to keep on validation items, and learning rates in their search."""
 LESSONS = 64
 """Most own answers a round."""
 INSTRUCTIONS = 250
@@ -120,6 +123,7 @@ def settings_of(cell: Cell) -> Settings:
         preprompt=phrasing.REMINDER if arm.options else "",
         request=town.REQUEST,
         tune_attacker=arm.tune_attacker,
+        keep_helpful=KEPT_HELPFUL if cell.split == "heldout" and arm.rounds == ROUNDS else None,
         seed=cell.seed,
         device="cpu",
     )
@@ -128,8 +132,9 @@ def settings_of(cell: Cell) -> Settings:
 def run_cell(cell: Cell) -> dict[str, Any]:
     """Makes and measures the target of a cell.
 
-    Returns {"cell", "rounds": [{"number", "counts", "diversity", "measured"}], "overlap", "shared_entities",
-    "attacked": {"start" and "final": {prompt id: violation}}, "attacks": MART's last attacks}.
+    Returns {"cell", "rounds": [{"number", "counts", "diversity", "measured", "help_left"}], "chosen", "overlap",
+    "shared_entities", "attacked": {"start", "chosen" and "final": {prompt id: violation}}, "attacks": MART's last
+    attacks}.
     """
     attacker, target = start_models(cell.start, cell.seed)
     settings, heldout = settings_of(cell), town.proof(cell.split)
@@ -145,9 +150,11 @@ def run_cell(cell: Cell) -> dict[str, Any]:
             if cell.arm == ARMS[0] and cell.split == "heldout":
                 attacks = _last_attacks(rounds[-1].attacker, settings, journal)
                 attacked["start"] = _attacked(target, attacks, settings, journal)
+                attacked["chosen"] = _attacked(rounds[found["chosen"]].target, attacks, settings, journal)
             if attacks:
                 attacked["final"] = _attacked(rounds[-1].target, attacks, settings, journal)
-    shown = [{"number": r.number, "counts": r.counts, "diversity": r.diversity, "measured": r.measured} for r in rounds]
+    names = ("number", "counts", "diversity", "measured", "help_left")
+    shown = [{name: to_json(getattr(r, name)) for name in names} for r in rounds]
     return {"cell": asdict(cell), **found, "rounds": shown, "attacked": attacked, "attacks": attacks}
 
 
@@ -162,11 +169,13 @@ def run_rounds(
         settings,
         place / "mart",
         heldout=heldout,
+        validation=town.proof("validation") if settings.keep_helpful is not None else (),
         instructions=town.instructions(),
         exercises=town.exercises(settings.seed),
         read=partial(town.read_on, "train"),
     )
-    return {"rounds": outcome.rounds, "overlap": outcome.overlap, "shared_entities": outcome.shared_entities}
+    names = ("rounds", "chosen", "overlap", "shared_entities")
+    return {name: getattr(outcome, name) for name in names}
 
 
 def _static_prompts(cell: Cell) -> list[Prompt]:
@@ -192,7 +201,7 @@ def _static(
         last = Round(1, "", taught, counts, {}, (), measure_target(taught, heldout, JUDGES, settings, journal))
         shared = overlap(lessons, heldout, prompts)
         shared.stop_if_exact()
-    return {"rounds": [start, last], "overlap": str(shared), "shared_entities": shared.shared_entities}
+    return {"rounds": [start, last], "chosen": 1, "overlap": str(shared), "shared_entities": shared.shared_entities}
 
 
 def _last_attacks(attacker: str, settings: Settings, journal: Journal) -> list[tuple[str, str]]:

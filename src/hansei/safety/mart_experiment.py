@@ -24,10 +24,9 @@ from hansei.steps.pool import Pool
 if TYPE_CHECKING:
     from hansei.safety.mart_cells import Arm, Cell
 
-VERSION = "1"
+VERSION = "2"
 SEARCH_SEED = 1000  # apart from the seeds that are reported
 RATES = (1e-4, 2e-4, 4e-4)
-KEPT_HELPFUL = 0.95  # of the start's right answers to safe requests
 SECONDS_START, SECONDS_ROUNDS, SECONDS_ONE = 20.0, 30.0, 20.0  # on one quiet core: measured, rounded up
 QUICK_RATE = 2e-4
 QUICK = ("MART", "one round of attacks", "static prompts: the seeds")
@@ -147,6 +146,8 @@ def _search(settings: Settings, pool: Pool) -> tuple[dict[str, float], list[dict
 def _point(found: Mapping[str, Any]) -> dict[str, Any]:
     """A cell of the search: means on the validation items, at the start and at the end."""
     start, end = (found["rounds"][n]["measured"]["values"] for n in (0, -1))
+    from hansei.safety.mart_cells import KEPT_HELPFUL
+
     shown = {name: _mean(end[name]) for name in ("violation_rate", "helpful_rate", "over_refusal")}
     named = {"row": found["cell"]["arm"]["name"], "rate": found["cell"]["rate"], "lessons": lessons_of(found)}
     return named | shown | {"kept": shown["helpful_rate"] >= KEPT_HELPFUL * _mean(start["helpful_rate"])}

@@ -6,36 +6,47 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from hansei.core import drawing, statistics
 from hansei.core.records import Figure
 from hansei.core.result import Row
 from hansei.safety import mart_town as town
 from hansei.safety.mart_cells import ARMS, ROUNDS
+from hansei.safety.mart_keep import share_left
 
 Cell = Mapping[str, Any]
 """What `mart_cells.run_cell` returns."""
 NUMBERS = ("harmless_helpful", "distinct_2", "self_bleu", "wordings", "attacks", "lessons", "attacker_lessons")
 """Figures that are no shares."""
+CHOSEN = -1
+"""In place of a round's number: the round whose target is the result, of each seed its own."""
+KEPT = "last round that keeps the help"
 SHOWN = ("violation_rate", "helpful_rate", "over_refusal", "harmless_helpful")
-DRAWS = 2000
 
 
 def main_rows(cells: Sequence[Cell]) -> list[Row]:
-    """The start, each round of MART, and the end of every other arm; the fall and what was kept are paired."""
+    """The start, each round of MART, and the end of every other arm; the fall and what was kept are paired.
+
+    Arms of several rounds have two ends: the last round, and the last that keeps the help.
+    """
     by_arm = {arm.name: _of(cells, arm.name) for arm in ARMS}
     mart = by_arm[ARMS[0].name]
     rows = [_row("start: tuned in the present tense", mart, 0, "start")]
     rows += [_row(f"MART, round {n}", mart, n, "final" if n == ROUNDS else None) for n in range(1, ROUNDS + 1)]
-    for arm in ARMS[1:]:
-        if by_arm[arm.name]:
-            rows.append(_row(arm.name, by_arm[arm.name], arm.rounds, "final"))
+    for arm in ARMS:
+        cells = by_arm[arm.name]
+        if arm != ARMS[0] and cells:
+            rows.append(_row(arm.name, cells, arm.rounds, "final"))
+        if arm.rounds > 1 and cells:
+            rows.append(_row(f"{arm.name}: {KEPT}", cells, CHOSEN, "chosen"))
     return rows
 
 
 def _of(cells: Sequence[Cell], name: str) -> list[Cell]:
     return sorted((c for c in cells if c["cell"]["arm"]["name"] == name), key=lambda c: int(c["cell"]["seed"]))
+
+
+def _at(cell: Cell, number: int) -> int:
+    return int(cell["chosen"]) if number == CHOSEN else number
 
 
 def _row(name: str, cells: Sequence[Cell], number: int, attacked: str | None) -> Row:
@@ -50,21 +61,21 @@ def _row(name: str, cells: Sequence[Cell], number: int, attacked: str | None) ->
         row["violation_fall"] = _one_minus(left)
         row["helpfulness_kept"] = share_left(start["helpful_rate"][1], now["helpful_rate"][1], clusters["helpful_rate"])
     row["last_attacker_success"] = _attacked(cells, attacked)
-    taught = [sum(r["counts"].get("target lessons", 0) for r in c["rounds"][: number + 1]) for c in cells]
+    taught = [sum(r["counts"].get("target lessons", 0) for r in c["rounds"][: _at(c, number) + 1]) for c in cells]
     row["lessons"] = _mean(taught)
-    row["garbled"] = sum(c["rounds"][number]["measured"]["counts"]["garbled"] for c in cells)
+    row["garbled"] = sum(c["rounds"][_at(c, number)]["measured"]["counts"]["garbled"] for c in cells)
     return row
 
 
 def _grids(cells: Sequence[Cell], number: int) -> dict[str, tuple[list[str], list[list[float | None]]]]:
     """By metric: prompt ids, and values [seeds x prompts]."""
-    values = [c["rounds"][number]["measured"]["values"] for c in cells]
+    values = [c["rounds"][_at(c, number)]["measured"]["values"] for c in cells]
     return {m: (list(values[0][m]), [[v[m][i] for i in values[0][m]] for v in values]) for m in SHOWN}
 
 
 def _attacked(cells: Sequence[Cell], which: str | None) -> Figure | None:
     """Success of MART's last attackers, each seed's own attacks, on held-out items; None where not measured."""
-    if which is None or not all(c["attacks"] for c in cells):
+    if which is None or not all(c["attacks"] and which in c["attacked"] for c in cells):
         return None
     items = {id: item for c in cells for id, (_, item) in zip(c["attacked"][which], c["attacks"], strict=True)}
     table = [[c["attacked"][which].get(id) for id in items] for c in cells]
@@ -74,32 +85,6 @@ def _attacked(cells: Sequence[Cell], which: str | None) -> Figure | None:
 @cache
 def _entities() -> Mapping[str, str]:
     return {p.id: p.tags["entity"] for p in town.proof("heldout")}
-
-
-def share_left(before: Sequence[Any], after: Sequence[Any], clusters: Sequence[str], seed: int = 0) -> Figure:
-    """mean(after) / mean(before) over S seeds x I items, both resampled (clusters of items as one), as pairs."""
-    codes = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    place = np.array([codes[name] for name in clusters])
-    sums = [np.array([np.bincount(place, row, len(codes)) for row in _floats(table)]) for table in (before, after)]
-    rng, (seeds, groups) = np.random.default_rng(seed), sums[0].shape
-    totals = np.zeros((2, DRAWS))
-    for draw in range(DRAWS):
-        chosen = np.ix_(rng.integers(0, seeds, seeds), rng.integers(0, groups, groups))
-        totals[:, draw] = [table[chosen].sum() for table in sums]
-    ratios = totals[1] / np.where(totals[0] > 0, totals[0], np.nan)
-    if not sums[0].sum():
-        return Figure(None, None, None, 0)
-    low, high = np.nanquantile(ratios, [0.025, 0.975])
-    per_seed = tuple(float(b / a) if a else None for a, b in zip(*(t.sum(axis=1) for t in sums), strict=True))
-    return Figure(float(sums[1].sum() / sums[0].sum()), float(low), float(high), place.size * seeds, per_seed)
-
-
-def _floats(table: Sequence[Any]) -> Any:
-    """Values as numbers; what nobody could judge would unpair the two tables."""
-    values = np.array(table, dtype=np.float64)
-    if np.isnan(values).any():
-        raise ValueError("a value for every seed and item expected: an answer has no verdict")
-    return values
 
 
 def _one_minus(figure: Figure) -> Figure:
@@ -132,6 +117,9 @@ def round_rows(cells: Sequence[Cell]) -> list[Row]:
                 "attacks": _mean([n["attacks"] for n in counts]),
                 "attacker_lessons": _mean([n["attacker lessons"] for n in counts]),
                 "lessons": _mean([n["target lessons"] for n in counts]),
+                "help_left": _mean([c["rounds"][number]["help_left"]["value"] for c in mine]),
+                "help_left_low": _mean([c["rounds"][number]["help_left"]["low"] for c in mine]),
+                "seeds_that_end_here": _mean([float(c["chosen"] == number) for c in mine]),
             }
             rows.append(row | {name: _mean([v[name] for v in various]) for name in various[0]})
     return rows

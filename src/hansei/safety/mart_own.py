@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from hansei.steps.material import Keep
 
 
+VALIDATION = 0.1
+"""Share of the rows without `split` that --keep-helpful decides by."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of `hansei mart`. What the paper leaves open has no default."""
@@ -31,7 +35,7 @@ class Settings:
     """The model that writes attacks, tuned too: a folder or a Hugging Face name; it may be the target's."""
     prompts: str
     """JSONL, CSV or Parquet with `prompt` or `messages`, and `expected`: refuse (the seeds) or answer. Rows without
-    `split` are divided: 60% train, 40% heldout."""
+    `split` are divided: 60% train, 40% heldout; with --keep-helpful 10% of all are validation, and 50% train."""
     out: str
     """Folder of the run: journal, models of each round, result.json. The same command again goes on."""
     attacks: int
@@ -61,6 +65,9 @@ class Settings:
     """What a good model does with the rows that don't say."""
     rounds: int = 4
     """The paper's."""
+    keep_helpful: float | None = None
+    """The result is the last round's target that keeps this share of the start's right answers to the validation rows
+    that expect an answer: the lower end of the 95% interval decides (0.95, say). Without it, the last round's."""
     answers: int = 1
     """Rejection sampling: answers to each attack, of which the best is learnt from."""
     distilled: tuple[int, ...] = ()
@@ -103,17 +110,17 @@ def run(settings: Settings) -> Result:
     from hansei.core.files import write_atomic
 
     began, mart = time.monotonic(), _settings(settings)
-    seeds, benign, heldout = _read(settings)
+    rows = _read(settings)
     if settings.dry_run:
-        return Result(name="mart", kind="paper", settings=asdict(settings), rows=[], notes=_estimate(mart, heldout))
-    outcome = _run(settings, mart, seeds, benign, heldout)
+        return Result(name="mart", kind="paper", settings=asdict(settings), rows=[], notes=_estimate(mart, rows))
+    outcome = _run(settings, mart, rows)
     result = Result(
         name="mart",
         kind="paper",
         settings=asdict(settings),
-        rows=[_row(r, heldout) for r in outcome.rounds],
+        rows=[_row(r, rows.heldout) for r in outcome.rounds],
         numbers=frozenset({"harmless_helpful"}),
-        notes=(f"the target: {outcome.rounds[-1].target}", f"judge: {settings.judge}", outcome.overlap),
+        notes=(_chosen(outcome, settings), f"judge: {settings.judge}", outcome.overlap),
         seeds=(settings.seed,),
         errors=sum(r.measured["counts"]["error"] for r in outcome.rounds),
         unscored=sum(r.measured["counts"]["unscored"] for r in outcome.rounds),
@@ -141,7 +148,7 @@ def _settings(settings: Settings) -> Mart:
     )
     drawn = Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
     same = ("attacks", "adversary_below", "safe_above", "helpful_above", "exercises", "instructions")
-    options = ("rounds", "answers", "distilled", "preprompt", "seed", "device")
+    options = ("rounds", "answers", "distilled", "preprompt", "keep_helpful", "seed", "device")
     return Mart(
         attacker_training=training,
         target_training=training,
@@ -151,12 +158,26 @@ def _settings(settings: Settings) -> Mart:
     )
 
 
-def _read(settings: Settings) -> tuple[list[Prompt], list[Prompt], list[Prompt]]:
-    """Seeds, benign prompts to learn from, and held-out prompts of both kinds."""
+@dataclass(frozen=True)
+class Rows:
+    """What was read."""
+
+    seeds: list[Prompt]
+    """To attack with."""
+    benign: list[Prompt]
+    """To learn good answers from."""
+    validation: list[Prompt]
+    """To decide by; empty without --keep-helpful, unless rows say that they are."""
+    heldout: list[Prompt]
+    """To measure on: both kinds."""
+
+
+def _read(settings: Settings) -> Rows:
     from hansei.core.inputs import read_prompts
 
     columns = {} if settings.prompt_column == "prompt" else {"prompt": settings.prompt_column}
-    how = {"seed": settings.seed, "limit": settings.limit, "validation": 0.0}
+    share = 0.0 if settings.keep_helpful is None else VALIDATION
+    how = {"seed": settings.seed, "limit": settings.limit, "validation": share}
     rows = read_prompts(settings.prompts, columns=columns, expected=settings.expected, **how)  # type: ignore[arg-type]
     if settings.keep is not None:
         rows += read_prompts(settings.keep, expected="answer", **how)  # type: ignore[arg-type]
@@ -167,24 +188,26 @@ def _read(settings: Settings) -> tuple[list[Prompt], list[Prompt], list[Prompt]]
     if twice is not None:
         raise BadInput(f"{settings.keep}: the id {twice!r} stands in {settings.prompts} too: rename or remove the row")
     train = [p for p in rows if p.split == "train"]
-    return (
+    return Rows(
         [p for p in train if p.expected == "refuse"],
         [p for p in train if p.expected == "answer"],
+        [p for p in rows if p.split == "validation"],
         [p for p in rows if p.split == "heldout"],
     )
 
 
-def _estimate(mart: Mart, heldout: Sequence[Prompt]) -> tuple[str, ...]:
+def _estimate(mart: Mart, rows: Rows) -> tuple[str, ...]:
+    from hansei.safety.mart_keep import watched
+
     tried = mart.attacks * (mart.answers * mart.rounds + len(mart.distilled))
+    measured = len(rows.heldout) + len(watched(rows.validation, mart.keep_helpful))
     return (
         f"{mart.rounds} rounds: {mart.attacks * mart.rounds} attacks to be written, at most {tried} answers to them, "
-        f"{len(heldout) * (mart.rounds + 1)} answers to held-out prompts, {2 * mart.rounds} trainings",
+        f"{measured * (mart.rounds + 1)} answers to held-out and validation prompts, {2 * mart.rounds} trainings",
     )
 
 
-def _run(
-    settings: Settings, mart: Mart, seeds: list[Prompt], benign: list[Prompt], heldout: list[Prompt]
-) -> method.Outcome:
+def _run(settings: Settings, mart: Mart, rows: Rows) -> method.Outcome:
     from hansei.judges.load import load_judge
     from hansei.safety import mart as method
     from hansei.safety.mart_attacks import seed_pairs
@@ -199,13 +222,14 @@ def _run(
     return method.mart(
         settings.attacker,
         settings.target,
-        seeds,
+        rows.seeds,
         judges,
         mart,
         Path(settings.out),
-        heldout=heldout,
-        instructions=_instructions(settings, mart, benign, judges),
-        exercises=seed_pairs(seeds, mart.request, settings.seed),
+        heldout=rows.heldout,
+        validation=rows.validation,
+        instructions=_instructions(settings, mart, rows.benign, judges),
+        exercises=seed_pairs(rows.seeds, mart.request, settings.seed),
     )
 
 
@@ -228,6 +252,17 @@ def _instructions(settings: Settings, mart: Mart, benign: list[Prompt], judges: 
         return keep_of_file(benign, model, judges.safety, replace(mart.answering, temperature=0.0), journal)[0]
 
 
+def _chosen(outcome: method.Outcome, settings: Settings) -> str:
+    """Which target is the result, and why."""
+    words = f"the target: {outcome.rounds[outcome.chosen].target}"
+    if settings.keep_helpful is None:
+        return words
+    kept = f"keeps {settings.keep_helpful:.0%} of the start's help on validation prompts"
+    if outcome.chosen == 0:
+        return f"{words}, the start: no round {kept}"
+    return f"{words}, of round {outcome.chosen} of {settings.rounds}: the last that {kept}"
+
+
 def _row(round: method.Round, heldout: Sequence[Prompt]) -> Row:
     from hansei.core import statistics
     from hansei.steps.measure import cluster
@@ -237,4 +272,5 @@ def _row(round: method.Round, heldout: Sequence[Prompt]) -> Row:
     for name, values in round.measured["values"].items():
         how = statistics.bootstrap if name == "harmless_helpful" else statistics.rate
         row[name] = how(list(values.values()), [clusters[i] for i in values])
+    row |= {} if round.help_left is None else {"help_left": round.help_left}
     return row | dict(round.counts) | dict(round.diversity) | {"target": round.target}

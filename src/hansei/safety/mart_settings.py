@@ -55,6 +55,9 @@ class Settings:
     """How the attacker is asked; `{prompt}` stands for the source."""
     tune_attacker: bool = True
     """False leaves the attacker as it is: what the target learns then is not the attacker's doing."""
+    keep_helpful: float | None = None
+    """Share of the start's help on validation prompts that the result has to keep (`mart_keep`); None: the last round's
+    target is the result."""
     seed: int = 0
     """Of the choices by chance."""
     device: str = "auto"
@@ -66,6 +69,8 @@ class Settings:
                 raise BadInput(f"{name}: expected at least {least}, found {getattr(self, name)}")
         if self.lessons is not None and self.lessons < 1:
             raise BadInput(f"lessons: expected at least 1, found {self.lessons}")
+        if self.keep_helpful is not None and not 0 < self.keep_helpful <= 1:
+            raise BadInput(f"keep_helpful: expected a share above 0 and up to 1, found {self.keep_helpful}")
         if "{prompt}" not in self.request:
             raise BadInput(f"request: expected {{prompt}} in it, found {self.request!r:.60}")
         if self.answers > 1 and self.answering.temperature == 0:
