@@ -80,9 +80,25 @@ def test_the_diagram_holds_every_scored_answer_once(lines: list[outcome.Line], t
 
 
 def test_the_lowest_brier_score_of_those_that_are_accurate_enough_is_chosen() -> None:
-    points = [{"accuracy": 0.30, "brier": 0.05}, {"accuracy": 0.40, "brier": 0.2}, {"accuracy": 0.39, "brier": 0.1}]
-    assert choose(points, 0.385) == points[2]
-    assert choose(points, 0.5) == points[1], "where none is accurate enough, the most accurate"
+    def student(right: int, confidence: float | None) -> dict[str, Any]:
+        return {"values": {i: (confidence, float(i < right)) for i in range(100)}}
+
+    tried = [student(30, 0.3), student(40, 0.9), student(39, 0.5), student(39, None)]
+    briers = [0.3 * 0.7**2 + 0.7 * 0.3**2, 0.4 * 0.1**2 + 0.6 * 0.9**2, 0.5**2]
+    assert [outcome.accuracy(made) for made in tried] == [0.3, 0.4, 0.39, 0.39]
+    assert [outcome.brier(made) for made in tried] == [*(pytest.approx(b) for b in briers), float("inf")]
+    assert choose(tried, 0.385) is tried[2]
+    assert choose(tried, 0.5) is tried[1], "where none is accurate enough, the most accurate"
+
+
+def test_all_that_was_tried_stands_in_a_table_of_its_own(lines: list[outcome.Line]) -> None:
+    untaught = {line.name: line.seeds[0] for line in lines[:2]} | {"self-consistency": said(lambda _: 0.5)}
+    tried = [{"row": "any", "stage": 1, "learning_rate": 5e-5, "steps": steps} | said(knows) for steps in (30, 60)]
+    rows = outcome.searched(untaught, tried, ITEMS)
+    named = [f"any, stage 1: {steps} steps at 5e-05" for steps in (30, 60)]
+    assert [row["row"] for row in rows] == ["plain", "asked directly", *named]
+    assert rows[3]["brier"].value == pytest.approx(outcome.brier(tried[1]))
+    assert rows[3]["accuracy_minus_base"].n == 72
 
 
 def test_a_cell_is_taught_and_measured_from_end_to_end_and_counts_what_a_random_model_loses(
@@ -95,7 +111,7 @@ def test_a_cell_is_taught_and_measured_from_end_to_end_and_counts_what_a_random_
     monkeypatch.setattr(cells, "AGAIN", 2)
     monkeypatch.setattr(cells, "SFT_BATCH", 4)
     monkeypatch.setattr(cells, "RL_BATCH", 8)
-    recipe = cells.Recipe("any", Teaching(smallest=1), cells.Stage(5e-3, (15, 30)), cells.Stage(1e-4, (1,)))
+    recipe = cells.Recipe("any", Teaching(smallest=1), cells.Stage(5e-3, (15, 30)), (cells.Stage(1e-4, (1,)),))
     found = cells.run_cell(cells.Cell(0, 1, 3, (recipe,), "heldout", 1))
     found = json.loads(json.dumps(found))
     assert [(row["stage"], row["steps"]) for row in found["rows"]] == [(1, 15), (1, 30), (2, 1)]
@@ -115,7 +131,7 @@ def test_a_dry_run_says_how_long_and_bad_numbers_are_refused(
 ) -> None:
     found = run(Settings(out=str(tmp_path / "run"), dry_run=True))
     assert found.rows == ()
-    assert "15 students of 5 seeds, 100 chains" in capsys.readouterr().out
+    assert "15 students of 5 seeds, 20 chains" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
     with pytest.raises(BadInput, match="chains 2 or more"):
         Settings(chains=1)

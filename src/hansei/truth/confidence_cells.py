@@ -55,8 +55,8 @@ class Recipe:
     """What becomes of the chains."""
     sft: Stage
     """Stage 1."""
-    rl: Stage | None = None
-    """Stage 2, from the student of the last of stage 1's steps; None: stage 1 alone."""
+    rl: tuple[Stage, ...] = ()
+    """Stage 2 in these ways, each from the student of the last of stage 1's steps; none: stage 1 alone."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,10 @@ def _students(
     lost["lessons"] = len(lessons)
     taught = _sft(cell.seed, recipe.sft, lessons, place / "sft")
     yield from ((1, recipe.sft.learning_rate, steps, path) for steps, path in taught.items())
-    if recipe.rl is not None:
-        start = taught[max(recipe.sft.steps)]
-        taught = _rl(cell, recipe.rl, start, place / "rl", lost)
-        yield from ((2, recipe.rl.learning_rate, steps, path) for steps, path in taught.items())
+    start = taught[max(recipe.sft.steps)]
+    for number, stage in enumerate(recipe.rl):
+        taught = _rl(cell, stage, start, place / f"rl-{number}", lost)
+        yield from ((2, stage.learning_rate, steps, path) for steps, path in taught.items())
 
 
 def questions(split: Split, people: int) -> list[Prompt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,25 @@ def _row(line: Line, items: Sequence[Prompt], plain: Line, direct: Line, draws: 
     if line is not plain:
         row["unscored"] = unscored(line, items)
     return row
+
+
+def accuracy(measured: Measured) -> float:
+    """Share of right answers among those that could be judged."""
+    right: list[float] = [r for _, r in measured["values"].values() if r is not None]
+    return sum(right) / len(right)
+
+
+def brier(measured: Measured) -> float:
+    """Brier score of the stated confidences; infinite where none can be read."""
+    there = [(c, r) for c, r in measured["values"].values() if c is not None and r is not None]
+    return sum((c - r) ** 2 for c, r in there) / len(there) if there else math.inf
+
+
+def searched(untaught: Mapping[str, Measured], tried: Sequence[Measured], items: Sequence[Prompt]) -> list[Row]:
+    """A row for every student of the search, beside the base's, on validation questions."""
+    base = [Line(name, [untaught[name]]) for name in (PLAIN, DIRECT)]
+    named = "{row}, stage {stage}: {steps} steps at {learning_rate:g}"
+    return table([*base, *(Line(named.format(**made), [made]) for made in tried)], items)
 
 
 def unscored(line: Line, items: Sequence[Prompt]) -> int:
