@@ -31,8 +31,8 @@ VERSION = "3"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (5e-5, 1e-4), (30, 60)
-RL_RATES, RL_STEPS = (5e-5, 1e-4), (5, 10)
+SFT_RATES, SFT_STEPS = (1e-4, 2e-4), (30, 60)
+RL_RATES, RL_STEPS = (1e-4, 3e-4), (5, 10)
 TAUGHT, CHOSEN_BY, ASKED = 40, 40, 20
 """People of each fame that are taught about, that settings are chosen by, and that are measured, six questions each.
 The train shelf has 34 popular people, the validation shelf 12."""
