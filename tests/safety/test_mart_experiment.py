@@ -151,10 +151,8 @@ def rows_by_name(rows: Sequence[Any]) -> dict[str, Any]:
 def test_the_table_has_the_start_each_round_and_every_arm(world: World, tmp_path: Path) -> None:
     result = experiment.run(Settings(out=str(tmp_path), seeds=2, workers=1))
     rows = rows_by_name(result.rows)
-    kept = [f"{arm.name}: {outcome.KEPT}" for arm in ARMS[:3]]
-    expected = ["start: tuned in the present tense", *(f"MART, round {n}" for n in (1, 2, 3, 4)), kept[0]]
-    expected += [ARMS[1].name, kept[1], ARMS[2].name, kept[2], *(arm.name for arm in ARMS[3:])]
-    assert list(rows) == expected
+    expected = ["start: tuned in the present tense", *(f"MART, round {n}" for n in (1, 2, 3, 4)), outcome.KEPT]
+    assert list(rows) == [*expected, *(arm.name for arm in ARMS[1:])]
     start, last = rows["start: tuned in the present tense"], rows["MART, round 4"]
     assert last["violation_fall"].value == pytest.approx(
         1 - last["violation_rate"].value / start["violation_rate"].value
@@ -171,7 +169,7 @@ def test_the_table_has_the_start_each_round_and_every_arm(world: World, tmp_path
 def test_the_result_is_of_each_seed_the_round_that_it_has_chosen(world: World, tmp_path: Path) -> None:
     result = experiment.run(Settings(out=str(tmp_path), seeds=2, workers=1))
     rows = rows_by_name(result.rows)
-    kept, third, second = (rows[name] for name in (f"MART: {outcome.KEPT}", "MART, round 3", "MART, round 2"))
+    kept, third, second = (rows[name] for name in (outcome.KEPT, "MART, round 3", "MART, round 2"))
     for metric in ("violation_rate", "violation_fall"):  # the first seed has chosen the third, the other the second
         assert kept[metric].per_seed == (third[metric].per_seed[0], second[metric].per_seed[1])
     assert kept["lessons"].per_seed == (30, 20) and kept["last_attacker_success"].value == 0

@@ -19,25 +19,23 @@ NUMBERS = ("harmless_helpful", "distinct_2", "self_bleu", "wordings", "attacks",
 """Figures that are no shares."""
 CHOSEN = -1
 """In place of a round's number: the round whose target is the result, of each seed its own."""
-KEPT = "last round that keeps the help"
+KEPT = "MART, last round that keeps the help"
 SHOWN = ("violation_rate", "helpful_rate", "over_refusal", "harmless_helpful")
 
 
 def main_rows(cells: Sequence[Cell]) -> list[Row]:
-    """The start, each round of MART, and the end of every other arm; the fall and what was kept are paired.
+    """The start, each round of MART, the round that is its result, and the end of every other arm.
 
-    Arms of several rounds have two ends: the last round, and the last that keeps the help.
+    The fall and what was kept are paired.
     """
     by_arm = {arm.name: _of(cells, arm.name) for arm in ARMS}
     mart = by_arm[ARMS[0].name]
     rows = [_row("start: tuned in the present tense", mart, 0, "start")]
     rows += [_row(f"MART, round {n}", mart, n, "final" if n == ROUNDS else None) for n in range(1, ROUNDS + 1)]
-    for arm in ARMS:
-        cells = by_arm[arm.name]
-        if arm != ARMS[0] and cells:
-            rows.append(_row(arm.name, cells, arm.rounds, "final"))
-        if arm.rounds > 1 and cells:
-            rows.append(_row(f"{arm.name}: {KEPT}", cells, CHOSEN, "chosen"))
+    rows.append(_row(KEPT, mart, CHOSEN, "chosen"))
+    for arm in ARMS[1:]:
+        if by_arm[arm.name]:
+            rows.append(_row(arm.name, by_arm[arm.name], arm.rounds, "final"))
     return rows
 
 
