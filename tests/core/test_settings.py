@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -6,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from hansei.core.errors import BadInput
-from hansei.core.settings import as_mapping, field_docs, from_mapping
+from hansei.core.settings import above_zero, as_mapping, at_least, field_docs, filled, from_mapping
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,21 @@ def test_a_setting_that_is_wrong_is_one_line(values, words):
 def test_a_setting_that_is_needed_and_not_given_is_one_line():
     with pytest.raises(BadInput, match="the setting 'model' was expected, found none"):
         from_mapping(Settings, {}, "run.toml")
+
+
+@pytest.mark.parametrize(
+    ("check", "values", "words"),
+    [
+        (lambda s: filled(s, "model"), {"model": " "}, "model: is empty"),
+        (lambda s: at_least(s, 1, "steps", "limit"), {"limit": 0}, "limit: expected at least 1, found 0"),
+        (lambda s: at_least(s, 0, "rate"), {"rate": float("nan")}, "rate: expected at least 0, found nan"),
+        (lambda s: above_zero(s, "rate"), {"rate": 0.0}, "rate: expected a number above 0, found 0.0"),
+    ],
+)
+def test_a_check_names_the_first_setting_that_fails_and_passes_the_rest(check, values, words):
+    check(made())
+    with pytest.raises(BadInput, match=re.escape(words)):
+        check(Settings(**{"model": "m", **values}))
 
 
 def test_field_docs_are_those_below_the_fields_inherited_ones_first():

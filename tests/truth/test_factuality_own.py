@@ -177,6 +177,9 @@ def test_short_answers_without_a_reference_are_worth_the_share_that_says_the_sam
         ({"score": "answers", "claims": "whole", "samples": "1"}, "samples: two at least"),
         ({"score": "answers", "claims": "whole", "limit": "1"}, "both splits"),
         ({"score": "answers", "claims": "whole", "model": "openai:x"}, "can't be tuned"),
+        ({"score": "answers", "claims": "whole", "dpo-steps": "0"}, "dpo_steps: expected at least 1, found 0"),
+        ({"score": "answers", "claims": "whole", "batch": "-1"}, "batch: expected at least 1, found -1"),
+        ({"score": "answers", "claims": "whole", "sft-rate": "0"}, "sft_rate: expected a number above 0"),
     ],
 )
 def test_settings_that_do_not_fit_are_said_before_any_work(

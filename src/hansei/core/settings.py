@@ -45,6 +45,28 @@ def from_mapping(kind: type[Settings], mapping: Mapping[str, Any], where: str) -
         raise BadInput(f"{where}: {error}") from error
 
 
+def filled(settings: Any, *names: str) -> None:
+    """Raises BadInput where one of these settings is an empty text."""
+    for name in names:
+        if not getattr(settings, name).strip():
+            raise BadInput(f"{name}: is empty: give it a value (an unset variable of the shell?)")
+
+
+def at_least(settings: Any, least: float, *names: str) -> None:
+    """Raises BadInput where one of these settings is a smaller number; None is no number."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not value >= least:
+            raise BadInput(f"{name}: expected at least {least}, found {value}")
+
+
+def above_zero(settings: Any, *names: str) -> None:
+    """Raises BadInput where one of these settings is 0 or less."""
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise BadInput(f"{name}: expected a number above 0, found {getattr(settings, name)}")
+
+
 def as_mapping(settings: Any) -> dict[str, Any]:
     """All settings as plain JSON values, defaults included: what a run's record needs."""
     values: dict[str, Any] = to_json(settings)

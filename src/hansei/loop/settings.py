@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hansei.core.errors import BadInput
+from hansei.core.settings import at_least, filled
 
 METHODS = {
     "mistake-analysis": "hansei.safety.mistake_analysis",
@@ -80,13 +81,9 @@ class ProbeSettings:
     """Only say how many calls and tokens, how much time and what cost it would take."""
 
     def __post_init__(self) -> None:
-        for name in ("model", "prompts", "out", "judge"):
-            if not getattr(self, name).strip():
-                raise BadInput(f"{name}: is empty: give it a value (an unset variable of the shell?)")
-        for name, least in (("max_new_tokens", 1), ("temperature", 0), ("limit", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise BadInput(f"{name}: expected at least {least}, found {value}")
+        filled(self, "model", "prompts", "out", "judge")
+        at_least(self, 1, "max_new_tokens", "limit")
+        at_least(self, 0, "temperature", "seed")
         check_price("price", self.price, self.model.split())
         check_price("judge_price", self.judge_price, [self.judge])
 
@@ -185,8 +182,7 @@ class ImportSettings:
     """At most so many answers."""
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise BadInput(f"limit: expected at least 1, found {self.limit}")
+        at_least(self, 1, "limit")
         if self.fail_from is not None and self.pass_from is not None:
             raise BadInput("--fail-from and --pass-from: give one of them, as a score is either bad or good when high")
 

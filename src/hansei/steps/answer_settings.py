@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hansei.core.errors import BadInput
 from hansei.core.records import Sampling
+from hansei.core.settings import at_least, filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +52,9 @@ class AnswerSettings:
     """Only say how many calls and tokens, how much time and what cost it would take."""
 
     def __post_init__(self) -> None:
-        for name in ("model", "questions", "out", "judge", "search"):
-            if not getattr(self, name).strip():
-                raise BadInput(f"{name}: is empty: give it a value (an unset variable of the shell?)")
-        for name, least in (("max_new_tokens", 1), ("temperature", 0), ("limit", 1), ("seed", 0), ("top_k", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise BadInput(f"{name}: expected at least {least}, found {value}")
+        filled(self, "model", "questions", "out", "judge", "search")
+        at_least(self, 1, "max_new_tokens", "limit", "top_k")
+        at_least(self, 0, "temperature", "seed")
 
     @property
     def sampling(self) -> Sampling:

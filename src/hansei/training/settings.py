@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from hansei.core.errors import BadInput
+from hansei.core.settings import above_zero, at_least
 
 Adapter = Literal["auto", "lora", "none"]
 Bf16 = Literal["auto", "yes", "no"]
@@ -60,13 +61,9 @@ class TrainSettings:
     """auto: the first CUDA GPU where there is one."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "max_length", "lora_rank", "lora_alpha"):
-            _at_least(self, name, 1)
-        for name in ("micro_batch", "warmup", "weight_decay", "save_every", "seed"):
-            _at_least(self, name, 0)
-        for name in ("learning_rate", "max_grad_norm"):
-            if not getattr(self, name) > 0:
-                raise BadInput(f"{name}: expected a number above 0, found {getattr(self, name)}")
+        at_least(self, 1, "steps", "batch", "max_length", "lora_rank", "lora_alpha")
+        at_least(self, 0, "micro_batch", "warmup", "weight_decay", "save_every", "seed")
+        above_zero(self, "learning_rate", "max_grad_norm")
         kinds = {
             "schedule": Schedule,
             "too_long": TooLong,
@@ -91,8 +88,7 @@ class PreferenceSettings:
     it at each step: faster where pairs are seen more than once, and half the memory."""
 
     def __post_init__(self) -> None:
-        if not self.beta > 0:
-            raise BadInput(f"beta: expected a number above 0, found {self.beta}")
+        above_zero(self, "beta")
 
 
 @dataclass(frozen=True)
@@ -114,22 +110,16 @@ class RolloutSettings:
     given, and an answer without them teaches nothing. Empty: learn whole answers."""
 
     def __post_init__(self) -> None:
-        _at_least(self, "beta", 0)
-        _at_least(self, "num_generations", 2)
-        _at_least(self, "max_completion", 1)
-        if not self.temperature > 0:
-            raise BadInput(f"temperature: expected a number above 0, found {self.temperature}")
+        at_least(self, 0, "beta")
+        at_least(self, 2, "num_generations")
+        at_least(self, 1, "max_completion")
+        above_zero(self, "temperature")
 
 
 def one_of(name: str, found: str, expected: tuple[str, ...]) -> None:
     """Raises BadInput unless `found` is one of `expected`."""
     if found not in expected:
         raise BadInput(f"{name}: expected one of {', '.join(expected)}, found {found!r}")
-
-
-def _at_least(settings: Any, name: str, least: int) -> None:
-    if not getattr(settings, name) >= least:
-        raise BadInput(f"{name}: expected at least {least}, found {getattr(settings, name)}")
 
 
 DPO = PreferenceSettings()

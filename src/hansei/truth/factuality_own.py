@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
+from hansei.core.settings import above_zero, at_least, filled
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -60,6 +61,9 @@ class Settings:
     """Longest answer in tokens; longer ones are cut, counted, and in no lesson."""
     margin: float = 0.0
     """Least difference of rewards between the two answers of a pair."""
+    length_penalty: float = 0.0
+    """FActScore's gamma: an answer of n claims, fewer than gamma, is worth exp(1 - gamma / n) times as much, so that
+    saying less does not win (10 there, for long biographies); 0: none."""
     beta: float = 0.1
     """How strongly DPO holds the student to the SFT student (the paper's code: 0.1 to 0.5)."""
     sft_steps: int = 100
@@ -103,8 +107,15 @@ class Settings:
             raise BadInput("score answers: the answers of questions judge whole answers: add --claims whole")
         if self.judge is None and (self.claims == "model" or self.score == "passages"):
             raise BadInput("judge: a chat model was expected, to split answers or to read passages: add --judge")
+        if self.length_penalty < 0 or (self.length_penalty > 0 and self.measure == "entropy"):
+            raise BadInput("length_penalty: 0 or more was expected, and 0 with minus entropy, which is below 0 itself")
         if self.temperature <= 0 or self.samples < 2:
             raise BadInput("samples: two at least, at a temperature above 0, were expected: equal answers make no pair")
+        # All of them now, not when the samples that they are trained on are there.
+        filled(self, "model", "prompts", "out")
+        at_least(self, 1, "draws", "max_new_tokens", "sft_steps", "dpo_steps", "batch", "max_length")
+        at_least(self, 0, "margin", "seed")
+        above_zero(self, "beta", "sft_rate", "dpo_rate")
 
 
 def run(settings: Settings) -> Result:
@@ -173,7 +184,7 @@ def _run(
     split, worth = scorer(settings, base, journal)
     drawn = _drawn(settings, settings.temperature)
     cases = method.sample(base, train, drawn, journal, settings.samples)
-    scored = method.score(cases, split, worth)
+    scored = method.with_gamma(method.score(cases, split, worth), settings.length_penalty)
     shared = overlap(lessons := method.imitation(scored), heldout, train)
     shared.stop_if_exact()
     sft, dpo = method.teach(settings.model, scored, _teaching(settings), out / "sft", out / "dpo")
