@@ -95,6 +95,14 @@ def test_a_number_that_is_none_is_one_line(command: str, number: str, capsys: Ca
     assert f"--temperature: a finite number was expected, found {number}" in one_error(capsys)
 
 
+@pytest.mark.parametrize(("command", "option"), [("mart", "--out"), ("probe", "--model"), ("show", "--run")])
+def test_a_needed_text_that_is_empty_is_one_line(command: str, option: str, capsys: Capture) -> None:
+    asked = COMMANDS[command][1]
+    place = asked.index(option) + 1 if option in asked else 0
+    assert main([command, *asked[:place], "", *asked[place + 1 :]]) == 2
+    assert one_error(capsys).startswith(f"hansei: {option}: is empty")
+
+
 @pytest.mark.parametrize("command", ["learn", "probe"])
 def test_a_file_that_is_not_there_is_one_line_and_leaves_nothing(command: str, tmp_path: Path, capsys: Capture) -> None:
     missing, out = tmp_path / "none.jsonl", tmp_path / "run"

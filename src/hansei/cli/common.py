@@ -43,7 +43,7 @@ def command_of(
 
     def command(*values: Any, json: bool = False, **given: Any) -> None:
         given |= dict(zip(positional, values, strict=False))
-        _check_finite(given)
+        _check(kind, given)
         show(call(kind(**given)), as_json=json)
 
     docs, types = field_docs(kind), typing.get_type_hints(kind)  # type: ignore[arg-type]
@@ -58,12 +58,16 @@ def command_of(
     return command
 
 
-def _check_finite(given: Mapping[str, Any]) -> None:
-    """Raises BadInput at `nan` and `inf`, which the parser takes for numbers: no setting has a use for them."""
+def _check(kind: type[Any], given: Mapping[str, Any]) -> None:
+    """Raises BadInput at `nan` and `inf`, which the parser takes for numbers, and where a needed text is empty."""
+    needed = {f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING}
     for name, value in given.items():
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, float) and not math.isfinite(number):
-                raise BadInput(f"--{name.replace('_', '-')}: a finite number was expected, found {number}")
+        option = f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                raise BadInput(f"{option}: a finite number was expected, found {one}")
+            if isinstance(one, str) and name in needed and not one.strip():
+                raise BadInput(f"{option}: is empty: give it a value (an unset variable of the shell?)")
 
 
 def _option(field: dataclasses.Field[Any], kind: Any, doc: str, positional: bool) -> inspect.Parameter:
