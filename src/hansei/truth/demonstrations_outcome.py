@@ -22,7 +22,7 @@ def main_rows(cells: Found, how: str = "drawn") -> list[Row]:
     """A row a method: style, topic, and how often DITTO's letter is the closer one."""
     ours = _values(cells, OURS, how, "scores")
     made: list[Row] = []
-    for name in ORDER:
+    for name in _measured(cells):
         scores = _values(cells, name, how, "scores")
         row: dict[str, Any] = {
             "row": name,
@@ -58,7 +58,10 @@ def writer_rows(cells: Found) -> list[Row]:
     names = list(dict.fromkeys(c["cell"]["writer"] for c in cells))
     return [
         {"row": writer}
-        | {_column(name): statistics.two_way_bootstrap(_grid(_values(mine, name, "drawn", "scores"))) for name in ORDER}
+        | {
+            _column(name): statistics.two_way_bootstrap(_grid(_values(mine, name, "drawn", "scores")))
+            for name in _measured(mine)
+        }
         for writer in names
         for mine in [[c for c in cells if c["cell"]["writer"] == writer]]
     ]
@@ -71,7 +74,7 @@ def feature_rows(cells: Found) -> list[Row]:
         {"row": feature}
         | {
             _column(name): _figure(_values(cells, name, "drawn", "features", feature), statistics.rate)
-            for name in ORDER
+            for name in _measured(cells)
         }
         for feature in features
     ]
@@ -122,11 +125,19 @@ def _column(name: str) -> str:
     return short.get(name, name.lower())
 
 
+def _measured(cells: Found) -> list[str]:
+    """The methods that a cell at least has, in the order of the table."""
+    names = {row["row"] for cell in cells for row in cell["rows"]}
+    return [name for name in ORDER if name in names]
+
+
 def _values(cells: Found, name: str, how: str, *path: str) -> dict[tuple[int, str], Scores]:
-    """(seed, writer) to what a method got on each prompt."""
+    """(seed, writer) to what a method got on each prompt; cells without the method are left out."""
     found = {}
     for cell in cells:
-        measured = next(row for row in cell["rows"] if row["row"] == name)[how]
+        measured = next((row[how] for row in cell["rows"] if row["row"] == name), None)
+        if measured is None:
+            continue
         for part in path:
             measured = measured[part]
         found[cell["cell"]["seed"], cell["cell"]["writer"]] = measured
@@ -150,8 +161,8 @@ def _lead(win: float) -> float:
 
 
 def _wins(ours: Table, theirs: Table) -> Table:
-    """1 where our letter is closer to the style, 0.5 at a tie, 0 where theirs is."""
-    return {key: {id: _win(v, theirs[key][id]) for id, v in values.items()} for key, values in ours.items()}
+    """1 where our letter is closer to the style, 0.5 at a tie, 0 where theirs is; on the cells that have both."""
+    return {key: {id: _win(ours[key][id], v) for id, v in values.items()} for key, values in theirs.items()}
 
 
 def _win(a: float | None, b: float | None) -> float | None:

@@ -5,6 +5,7 @@ A cell is a pure function of its description, so cells run in any order, in seve
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,8 +30,6 @@ LONGEST = 64
 """Tokens of a letter at most; the town's have half as many."""
 ASKED = {"drawn": 1.0, "greedy": 0.0}
 """How letters are asked for, and at which temperature."""
-STOP_LOSS = 0.02
-"""SFT stops after a step with a lower loss: there is nothing left to learn from these letters."""
 BATCH = 8
 """Pairs of a step: a third of the paper's."""
 RANK = 8
@@ -47,6 +46,8 @@ class Way:
     """Learning rate of SFT."""
     sft_steps: int
     """Steps of SFT at most."""
+    stop_loss: float = 0.0
+    """SFT stops after the first step with a lower loss; 0: never."""
     rate: float = 0.0
     """Learning rate of DPO."""
     steps: int = 0
@@ -67,6 +68,8 @@ class Cell:
     """On which topics all are measured."""
     ways: tuple[Way, ...]
     """Students."""
+    slips: float = 0.0
+    """How likely the writer leaves out a habit in a letter that is shown; each habit and letter by itself."""
     prompts: int = 12
     """Requests that all are measured on."""
     untaught: bool = True
@@ -81,7 +84,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     from hansei.models.load import load, town_path
 
     writer = next(w for w in letters.writers() if w.name == cell.writer)
-    shown = letters.prompts(writer, "train", cell.shown, cell.seed)
+    shown = slipping(writer, letters.prompts(writer, "train", cell.shown, cell.seed), cell.slips, cell.seed)
     asked = letters.prompts(writer, cell.split, cell.prompts)  # the same for all seeds, so that these are paired
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         rows = []
@@ -95,6 +98,17 @@ def run_cell(cell: Cell) -> dict[str, Any]:
             model = load(str(student), device="cpu")
             rows.append({"row": way.method, "way": asdict(way)} | measure(model, asked, plain, cell.seed, journal))
         return {"cell": asdict(cell), "rows": rows}
+
+
+def slipping(writer: letters.Writer, shown: Sequence[Prompt], slips: float, seed: int) -> list[Prompt]:
+    """The letters as written by somebody who now and then, with a chance of `slips`, writes as everybody does."""
+    rng = random.Random(f"demonstrations slips {writer.name} {seed}")
+    made = []
+    for prompt in shown:
+        style = {f: letters.GENERIC[f] if rng.random() < slips else own for f, own in writer.style.items()}
+        topic = letters.Topic(**(prompt.truth or {})["topic"])
+        made.append(replace(prompt, reference=letters.letter(style, topic)))
+    return made
 
 
 def teach(model: str, way: Way, shown: Sequence[Prompt], seed: int, folder: Path, number: int = 0) -> Path:
@@ -112,7 +126,8 @@ def teach(model: str, way: Way, shown: Sequence[Prompt], seed: int, folder: Path
         seed=seed,
         device="cpu",
     )
-    start = method.imitate(model, shown, folder / f"sft-{way.sft_rate:g}-{way.sft_steps}", sft, STOP_LOSS)
+    name = f"sft-{way.sft_rate:g}-{way.sft_steps}-{way.stop_loss:g}"
+    start = method.imitate(model, shown, folder / name, sft, way.stop_loss)
     if not way.steps:
         return start
     dpo = replace(sft, learning_rate=way.rate, steps=way.steps, batch=BATCH)
