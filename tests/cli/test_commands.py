@@ -12,6 +12,7 @@ from hansei.cli import export as export_command
 from hansei.cli import main
 from hansei.cli import show as show_command
 from hansei.cli import town as town_command
+from hansei.cli.common import show
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Verdict, user
 from hansei.core.settings import field_docs
@@ -164,6 +165,35 @@ def test_the_town_answers_a_question_of_its_own_and_its_judge_says_what_that_was
 def test_an_answer_to_a_question_of_nobody_s_is_not_judged(capsys: Capture) -> None:
     assert main(["town", "ask", "Who are you?"]) == 0
     assert "not judged" in capsys.readouterr().out
+
+
+@dataclasses.dataclass
+class Said:
+    """A result that says what a model said."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": self.text}
+
+
+def test_what_a_terminal_would_obey_is_printed_as_an_escape(capsys: Capture) -> None:
+    said = Said("red \x1b[31m, title \x9d0;x\x07, turned \u202e, half \ud800, tag \U000e0041, kept: é 鬼\n\tnext")
+    show(said, as_json=False)
+    assert capsys.readouterr().out == (
+        "red \\x1b[31m, title \\x9d0;x\\x07, turned \\u202e, half \\ud800, tag \\U000e0041, kept: é 鬼\n\tnext\n"
+    )
+    show(said, as_json=True)
+    line = capsys.readouterr().out.removesuffix("\n")
+    assert line.isprintable() and "é 鬼" in line and json.loads(line) == said.to_json()
+
+
+def test_an_error_about_what_others_wrote_moves_no_cursor(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["probe", "--model", "town", "--prompts", "no \x1b[2J such.jsonl", "--out", str(tmp_path / "o")]) == 2
+    assert "\\x1b[2J" in one_error(capsys)
 
 
 @pytest.fixture

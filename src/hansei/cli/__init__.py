@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hansei.core.errors import BadInput
+from hansei.core.errors import BadInput, visible
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _run(tokens)
         sys.stdout.flush()
     except BadInput as error:
-        print(f"hansei: {error}", file=sys.stderr)
+        print(f"hansei: {visible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         again = shlex.join(["hansei", *tokens])

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Protocol
 
 from cyclopts import Parameter
 
-from hansei.core.errors import BadInput
+from hansei.core.errors import BadInput, visible
 from hansei.core.settings import field_docs
 
 Json = Annotated[
@@ -92,8 +92,9 @@ def _option(field: dataclasses.Field[Any], kind: Any, doc: str, positional: bool
 
 
 def show(result: Result, *, as_json: bool) -> None:
-    """Print a result as readable text, or as one line of JSON."""
+    """Print a result as readable text, or as one line of JSON; what a terminal would obey is an escape in both."""
     if as_json:
-        print(jsonlib.dumps(result.to_json(), ensure_ascii=False, allow_nan=False))
+        line = jsonlib.dumps(result.to_json(), ensure_ascii=False, allow_nan=False)
+        print("".join(c if c.isprintable() else jsonlib.dumps(c)[1:-1] for c in line))
     else:
-        print(result)
+        print(visible(str(result)))

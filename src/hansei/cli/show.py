@@ -35,19 +35,14 @@ class Steps:
         for attempt in self.attempts:
             for number, step in enumerate(attempt.trace, 1):
                 parts.append(f"--- {number}. {step.label}")
-                parts += [f"{visible(step.rendered)}", "--- gave"] if step.by_model else []
-                parts.append(visible(step.error or step.text))
-            parts.append(f"--- answer of {attempt.method}\n{visible(attempt.error or attempt.text)}")
+                parts += [step.rendered, "--- gave"] if step.by_model else []
+                parts.append(step.error or step.text)
+            parts.append(f"--- answer of {attempt.method}\n{attempt.error or attempt.text}")
         return "\n".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """The attempts with their traces."""
         return {"attempts": [to_json(attempt) for attempt in self.attempts]}
-
-
-def visible(text: str) -> str:
-    """Text of others for a terminal: what would move its cursor or colour it is shown as an escape."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 def _show(settings: ShowSettings) -> Reported | Steps:

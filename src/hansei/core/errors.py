@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and how what others wrote is said on a terminal."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ class BadInput(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+def visible(text: str) -> str:
+    """Text of others for a terminal: what would move its cursor, colour it or turn it round is shown as an escape."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

@@ -204,7 +204,8 @@ class CompareSettings:
     out: str | None = None
     """Folder for the answers, where no run is named."""
     judge: str | None = None
-    """Who judges the models' answers: the run's own judge if a run is named, else rules if not given."""
+    """Who judges the models' answers, and those of the runs again. If not given, the run's own judge; for models alone
+    rules."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
     judge_price: Price | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from hansei.core.errors import BadInput
 from hansei.core.journal import FILE, Journal
 from hansei.core.records import Lesson, Message, Prompt, by_id
+from hansei.judges.protocol import Judge
 from hansei.loop.ahead import foretold, judge_part, judging, of_comparison
 from hansei.loop.estimate import Estimate, reckon
 from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
@@ -63,17 +64,13 @@ def rejudge(settings: RejudgeSettings, say: Say = tell) -> Comparison | Estimate
     Written to comparison-by-JUDGE.json in the run's folder; the run's own comparison stays. A dry run returns the
     estimate instead. Raises BadInput where the folder holds no finished answers or the judge can't be used.
     """
-    planned = foretold(settings, lambda: _judging(settings), say)
+    planned = foretold(settings, lambda: _judging([settings.run], settings, {}), say)
     if planned is not None:
         return planned
     with open_stored(settings.run) as journal:
         by = judge_of(settings)
-        there = load_run(settings.run, journal)
-        rows = {
-            name: Answers(a.attempts, judged(by, there.prompts, a.attempts, journal, f"judge, {name}"))
-            for name, a in there.rows.items()
-        }
-        comparison = _compared(there, rows, f"{by.name} {by.version}", {"judge": settings.judge})
+        there = _judged_again(load_run(settings.run, journal), by, journal)
+    comparison = _compared(there, there.rows, f"{by.name} {by.version}", {"judge": settings.judge})
     name = re.sub(r"[^\w.-]+", "-", settings.judge).strip("-.")
     run.write_comparison(Path(settings.run) / f"comparison-by-{name}.json", comparison)
     return comparison
@@ -84,15 +81,15 @@ def compare_runs(settings: CompareSettings, say: Say = tell) -> Comparison | Est
 
     One run: its table. Several runs: their rows over the prompts that all of them asked. A run and models:
     the models are asked the run's held-out prompts, judged as the run was, and stand beside its stored rows.
-    Models alone: they are asked `prompts`. A dry run returns the estimate instead. Raises BadInput where there is
-    nothing in common.
+    Models alone: they are asked `prompts`. Another judge judges the stored rows again. A dry run returns the estimate
+    instead. Raises BadInput where there is nothing in common.
     """
     runs = [what for what in settings.what if (Path(what) / FILE).is_file()]
     models = [what for what in settings.what if what not in runs]
     if not settings.what:
         raise BadInput("compare: name runs' folders or models")
     if runs and not models:
-        return reckon([], {"runs": len(runs)}, settings.device) if settings.dry_run else _runs(runs)
+        return _runs(runs, settings, say)
     if len(runs) > 1:
         raise BadInput("compare: one run and models, or several runs; not both: " + " ".join(settings.what))
     if not runs:
@@ -125,28 +122,38 @@ def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings, s
         for name in models:
             model = model_of(name, settings.base_url, settings)
             there.rows[name] = answer(model, there.prompts, asked, by, journal, row=name, method=plain)
-        rows = {
-            name: Answers(a.attempts, judged(by, there.prompts, a.attempts, journal, f"judge, {name}"))
-            for name, a in there.rows.items()
-        }
-        comparison = _compared(there, rows, f"{by.name} {by.version}", {})
+        there = _judged_again(there, by, journal)
+        comparison = _compared(there, there.rows, f"{by.name} {by.version}", {})
     run.write_comparison(Path(out) / "comparison.json", comparison)
     return comparison
 
 
-def _judging(settings: RejudgeSettings) -> Estimate:
-    """What judging a run's stored answers again would take."""
-    with Journal.open(settings.run, read_only=True) as journal:
-        there = load_run(settings.run, journal)
-    known = by_id(there.prompts)
-    answers = [a for answers in there.rows.values() for a in answers.attempts if a.error is None]
-    # The answers are known, so they are counted as they are.
-    read = [
-        replace(known[a.prompt_id], messages=(*known[a.prompt_id].messages, Message("assistant", a.text)))
-        for a in answers
-    ]
-    part = judge_part(settings.judge, judging(read, 0), settings.judge_price)
-    return reckon([part], {"answers": len(answers)}, settings.device)
+def _judged_again(there: Stored, by: Judge, journal: Journal) -> Stored:
+    """The run with the judge's verdicts; those that are in the journal are not asked for again."""
+    rows = {
+        name: Answers(a.attempts, judged(by, there.prompts, a.attempts, journal, f"judge, {name}"))
+        for name, a in there.rows.items()
+    }
+    return replace(there, rows=rows)
+
+
+def _judging(
+    folders: Sequence[str], settings: CompareSettings | RejudgeSettings, counts: Mapping[str, int]
+) -> Estimate:
+    """What judging the stored answers of runs again would take."""
+    read: list[Prompt] = []
+    for folder in folders:
+        with Journal.open(folder, read_only=True) as journal:
+            there = load_run(folder, journal)
+        known = by_id(there.prompts)
+        read += [
+            replace(known[a.prompt_id], messages=(*known[a.prompt_id].messages, Message("assistant", a.text)))
+            for answers in there.rows.values()
+            for a in answers.attempts
+            if a.error is None
+        ]
+    part = judge_part(settings.judge or "rules", judging(read, 0), settings.judge_price)
+    return reckon([part], {**counts, "answers": len(read)}, settings.device)
 
 
 def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
@@ -157,19 +164,21 @@ def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
     return replace(settings, **own)
 
 
-def _runs(folders: Sequence[str]) -> Comparison:
+def _runs(folders: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
     """The rows of several runs over their common prompts; a row that two runs share stands once."""
+    planned = foretold(settings, lambda: _judging(folders, settings, {"runs": len(folders)}), say)
+    if planned is not None:
+        return planned
+    by = None if settings.judge is None else judge_of(settings)
     loaded = []
     for folder in folders:
-        with Journal.open(folder, read_only=True) as journal:
-            loaded.append(load_run(folder, journal))
+        with Journal.open(folder, read_only=by is None) as journal:
+            there = load_run(folder, journal)
+            loaded.append(there if by is None else _judged_again(there, by, journal))
     first = loaded[0]
     judges = {v.judge for there in loaded for a in there.rows.values() for v in a.verdicts}
     if len(judges - {"reference"}) > 1:
-        raise BadInput(
-            f"the runs were judged by different judges ({', '.join(sorted(judges))}): "
-            "judge one again with `hansei judge`"
-        )
+        raise BadInput(f"the runs were judged by different judges ({', '.join(sorted(judges))}): name one with --judge")
     common = _common([there.prompts for there in loaded])
     if not common:
         raise BadInput(f"{' and '.join(folders)}: no prompt was asked in all of them, nothing can be compared")
