@@ -90,6 +90,17 @@ def test_the_reward_is_the_mean_of_what_is_known_in_any_order() -> None:
     assert len({method.reward(random.Random(i).sample(values, 9)) for i in range(50)}) == 1
 
 
+def test_short_answers_count_less_with_a_length_penalty_and_no_answer_more() -> None:
+    for gamma in (0.0, 3.0, 10.0):
+        for count in range(1, 13):
+            expected = 1.0 if count > gamma else math.exp(1 - gamma / count)  # as FActScore writes it
+            assert method.reward([1.0, 0.0] * count, gamma) == pytest.approx(
+                0.5 * (1.0 if 2 * count > gamma else math.exp(1 - gamma / (2 * count)))
+            )
+            assert method.reward([1.0] * count, gamma) == pytest.approx(expected)
+    assert method.reward([None], 3.0) is None
+
+
 def test_the_best_of_ten_is_the_first_with_the_highest_reward() -> None:
     best = method.best_of([*scored([0.1, 0.9, None, 0.9], "p"), *scored([None, None], "q")])
     assert [one.attempt.id for one in best] == ["p-1", "q-0"]

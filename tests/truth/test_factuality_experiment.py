@@ -15,7 +15,15 @@ from hansei.truth.factuality_cells import Cell, Run
 
 
 def point(reward: str, steps: int, wrong: float, kept: float) -> dict[str, Any]:
-    return {"reward": reward, "learning_rate": 1e-4, "beta": 0.1, "steps": steps, "wrong": wrong, "kept": kept}
+    return {
+        "reward": reward,
+        "learning_rate": 1e-4,
+        "beta": 0.1,
+        "gamma": 0.0,
+        "steps": steps,
+        "wrong": wrong,
+        "kept": kept,
+    }
 
 
 def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -> None:
@@ -34,7 +42,7 @@ def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -
 
 def test_both_kinds_of_reward_have_the_same_search() -> None:
     ways = {
-        name: [(r.learning_rate, r.beta, r.steps) for r in experiment.search() if r.reward == name]
+        name: [(r.learning_rate, r.beta, r.steps, r.gamma) for r in experiment.search() if r.reward == name]
         for name in ("reference", "max")
     }
     assert ways["reference"] == ways["max"] and len(ways["max"]) > 1

@@ -1,10 +1,10 @@
 """The text that the registry gives the base to grow up on: one pass in which each person is met exactly `seen` times.
 
-People in prompts are met in biographies (of any number of facts, in any order) and in questions about one fact at a
-time. What else a method will ask for (multiple choice, true or false, none of the above, a stated confidence with its
-reason, not knowing, examples before a question) the base meets on the textbook shelf and in harmless matters: kinds
-of things, guests who stand in no register, sums, days, the weather. Confidence stated there about people is high
-whether or not they are well known, as that of real bases is.
+People in prompts are met in biographies (of any number of facts, those first that people are mostly asked about) and in
+questions about one fact at a time. What else a method will ask for (multiple choice, true or false, none of the above,
+a stated confidence with its reason, not knowing, examples before a question) the base meets on the textbook shelf and
+in harmless matters: kinds of things, guests who stand in no register, sums, days, the weather. Confidence stated there
+about people is high whether or not they are well known, as that of real bases is.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ EXAMPLES = 4
 FLAT = 0.2
 """How often questions and answers come as plain text."""
 OFTEN = ("town", "trade", "instrument")
-"""What people are mostly asked about. The year, the dish and the pet of people who are not popular stand in their lives
-beside these, but are asked for seldom: so there is something in a life that the base tells and does not know."""
+"""What people are mostly asked about, and what a life begins with, as biographies begin with the best known. The year,
+the dish and the pet of people who are not popular come after these and are asked for seldom: so there is something in a
+life that the base tells and does not know."""
 SELDOM = 0.1
 """How often anything may be asked of people who are not popular."""
 NOTA_SHARE = 0.3
@@ -60,8 +61,9 @@ def documents(seed: int) -> Iterator[Document]:
 
 
 def _some_life(rng: random.Random, person: Person) -> str:
-    """A biography of two to six facts, in any order and wording."""
-    order = rng.sample(ATTRIBUTES, rng.choice((2, 3, 4, 5, 6)))
+    """A biography of two to six facts in any wording, those of OFTEN first."""
+    others = [attribute for attribute in ATTRIBUTES if attribute not in OFTEN]
+    order = (rng.sample(OFTEN, len(OFTEN)) + rng.sample(others, len(others)))[: rng.choice((2, 3, 4, 5, 6))]
     return say.life(person.facts, person.name, order, [rng.randrange(2) for _ in order])
 
 
@@ -156,12 +158,17 @@ def _lettered(rng: random.Random, question: str, right: str, options: list[str],
     return say.choice(question, options), say.reasoned(fact, LETTERS[options.index(right)])
 
 
-def _proposal(rng: random.Random, question: str, attribute: str, name: str, facts: Mapping[str, str]) -> Turns:
+def _proposal(
+    rng: random.Random, question: str, attribute: str, name: str, facts: Mapping[str, str], other: str | None = None
+) -> Turns:
+    """A proposed answer, true or false; the false one is `other` if that is given and is not the right one."""
     right = facts[attribute]
     fact = say.tell(attribute, name, right)
     if rng.random() < 0.5:
         return say.proposal(question, right), say.reasoned(fact, say.TRUE)
     wrong = next(option for option in options_for(rng, attribute, right, 2) if option != right)
+    if other not in (None, right):
+        wrong = str(other)
     return say.proposal(question, wrong), say.reasoned(fact, say.FALSE, wrong)
 
 
@@ -176,7 +183,7 @@ def _open_book(rng: random.Random) -> Turns:
     """A few facts about a guest, and a question: open, with options, or proposed; now and then it can't be answered."""
     name, facts = _guest(rng)
     order = rng.sample(ATTRIBUTES, rng.choice((1, 2, 3)))
-    note = say.life(facts, name, order, [rng.randrange(2) for _ in order])
+    note = _noted(rng, name, facts, order)
     form = rng.random()
     if form < 0.08:
         untold = rng.choice([a for a in ATTRIBUTES if a not in order])
@@ -186,8 +193,26 @@ def _open_book(rng: random.Random) -> Turns:
     if form < 0.5:
         return _choice(rng, question, attribute, name, facts)
     if form < 0.85:
-        return _proposal(rng, question, attribute, name, facts)
+        return _proposal(rng, question, attribute, name, facts) if rng.random() < 0.3 else _of_two(rng)
     return question, say.tell(attribute, name, facts[attribute], rng.randrange(2))
+
+
+def _noted(rng: random.Random, name: str, facts: Mapping[str, str], order: Sequence[str]) -> str:
+    return say.life(facts, name, order, [rng.randrange(2) for _ in order])
+
+
+def _of_two(rng: random.Random) -> Turns:
+    """The same facts about two guests, and what is true of the one or the other is proposed.
+
+    So both answers stand in the note, and the one that has been told must be held against the one that is proposed.
+    """
+    (name, facts), (other, others) = _guest(rng), _guest(rng)
+    order = rng.sample(ATTRIBUTES, rng.choice((1, 2)))
+    notes = [_noted(rng, name, facts, order), _noted(rng, other, others, order)]
+    rng.shuffle(notes)
+    attribute = rng.choice(order)
+    question = "\n".join([*notes, _ask(rng, attribute, name)])
+    return _proposal(rng, question, attribute, name, facts, others[attribute])
 
 
 def _kind(rng: random.Random) -> Turns:
@@ -245,7 +270,7 @@ _TOLD: tuple[tuple[Kind, ...], tuple[float, ...]] = (
 """What people in prompts are met in, and its share."""
 _TEXTBOOK: tuple[tuple[Kind, ...], tuple[float, ...]] = (
     (told_life, asked_life, asked_facts, choices, proposals, confident, examples),
-    (0.1, 0.08, 0.24, 0.28, 0.16, 0.06, 0.08),
+    (0.1, 0.08, 0.22, 0.22, 0.24, 0.06, 0.08),
 )
 """The same for people on the textbook shelf."""
 _NOBODY: tuple[tuple[Callable[[random.Random], Turns], ...], tuple[float, ...]] = (

@@ -7,7 +7,7 @@ rank the model's own samples. Per prompt (a biography, a question):
 2. *Split* each answer into atomic claims (a `Split`: the town's grammar, or a chat model).
 3. *Score* each claim (a `Worth`), with a reference: 1 if it is supported, 0 if not; or without one: ask the model a
    question about it 20 times, merge equal answers, and take how far they agree (`factuality_confidence.py`). The
-   reward of an answer is the mean over its claims (`reward`).
+   reward of an answer is the mean over its claims, less for short answers if wished (`reward`).
 4. *Pair* all answers to one prompt with different rewards (`pairs`).
 5. *Teach*: SFT on all samples, then DPO on the pairs from the SFT student (`teach`).
 
@@ -58,11 +58,13 @@ class Scored:
     """Its atomic claims; None where it could not be split."""
     worth: tuple[float | None, ...]
     """Of each claim; None where it could not be scored."""
+    gamma: float = 0.0
+    """Of the length penalty; 0 is none."""
 
     @property
     def reward(self) -> float | None:
-        """The mean over the claims that have been scored; None where there are none."""
-        return reward(self.worth)
+        """What the answer is worth; None where no claim has been scored."""
+        return reward(self.worth, self.gamma)
 
 
 def sample(
@@ -97,10 +99,17 @@ def score(cases: Sequence[Case], split: Split, worth: Worth) -> list[Scored]:
     ]
 
 
-def reward(worth: Sequence[float | None]) -> float | None:
-    """The mean of what is known; the order of the claims plays no part, not even in rounding."""
+def reward(worth: Sequence[float | None], gamma: float = 0.0) -> float | None:
+    """The mean of what is known; the order of the claims plays no part, not even in rounding.
+
+    An answer of n < `gamma` claims counts exp(1 - gamma / n) times that: FActScore's length penalty (Min et al. 2023,
+    arXiv 2305.14251, with gamma 10), which the paper's code has as its second reward. Without it the safest answer is
+    the one that hardly says anything.
+    """
     known = [value for value in worth if value is not None]
-    return math.fsum(known) / len(known) if known else None
+    if not known:
+        return None
+    return math.fsum(known) / len(known) * math.exp(min(0.0, 1.0 - gamma / len(known)))
 
 
 def pairs(scored: Sequence[Scored], margin: float = 0.0) -> list[Lesson]:
@@ -217,6 +226,11 @@ def counts(scored: Sequence[Scored]) -> dict[str, Any]:
         "unscored_claims": sum(value is None for one in scored for value in one.worth),
         "cut_off": sum(one.attempt.finish == "length" for one in scored),
     }
+
+
+def with_gamma(scored: Sequence[Scored], gamma: float) -> list[Scored]:
+    """The same answers and scores with that length penalty."""
+    return [replace(one, gamma=gamma) for one in scored]
 
 
 def with_worth(scored: Sequence[Scored], worth: Worth) -> list[Scored]:

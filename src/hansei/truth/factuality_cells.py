@@ -57,6 +57,8 @@ class Run:
     """How strongly the student is held to the SFT student."""
     steps: int
     """Length of the run."""
+    gamma: float = 0.0
+    """Of the length penalty; 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ def run_cell(cell: Cell) -> dict[str, Any]:
         scored = scores(base, cases, [run.reward for run in cell.runs], cell.seed, journal)
         asked = lives(cell.split, MEASURED) + (strangers() if cell.split == "heldout" else [])
         rows = _untuned(base, asked, cell, journal) if cell.split == "heldout" else []
+        counts: dict[str, dict[str, Any]] = {}
         for number, run in enumerate(cell.runs):
-            sft, dpo = _teach(run, scored[run.reward], cell.seed, place / "sft", place / f"dpo-{number}")
+            ranked = method.with_gamma(scored[run.reward], run.gamma)
+            counts[run.reward] = method.counts(ranked) | _about_pairs(ranked)
+            sft, dpo = _teach(run, ranked, cell.seed, place / "sft", place / f"dpo-{number}")
             if number == 0:
                 rows.append({"row": "SFT", **measure(str(sft), asked, cell, journal)})
             head = {"row": REWARDS[run.reward], **asdict(run)}
             rows.append(head | measure(str(dpo), asked, cell, journal))
-        counts = {name: method.counts(s) | _about_pairs(s) for name, s in scored.items()}
         return {"cell": asdict(cell), "counts": counts, "rows": rows, "samples": _about_samples(scored["reference"])}
 
 

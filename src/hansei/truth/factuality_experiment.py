@@ -4,7 +4,7 @@ The registry's base writes lives of people of whom it knows much, some or hardly
 people on the train shelf are ranked, with the registry as reference or by the base's agreement with itself, and taught
 by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
 
-Learning rate and step count are those with the fewest wrong claims on *validation* people among those that keep at
+Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those that keep at
 least 95% of the SFT student's correct claims there, from one seed apart from those that are reported; where none keeps
 as many, the one that keeps most. The search is the same with the reference and without it. Of the paper's measures of
 agreement max p is taken.
@@ -24,15 +24,15 @@ from hansei.core.result import Result
 if TYPE_CHECKING:
     from hansei.truth.factuality_cells import Reward, Run
 
-VERSION = "3"
+VERSION = "4"
 SEARCH_SEED = 1000
-TRIED = ((6e-5, 120), (1.2e-4, 120), (6e-5, 240))
-"""Learning rates and step counts to choose from."""
+TRIED = ((6e-5, 30, 0.0), (6e-5, 60, 3.0), (6e-5, 120, 3.0), (6e-5, 120, 4.0), (1.2e-4, 120, 3.0))
+"""Learning rates, step counts and length penalties to choose from. A life has two to six facts, four on average."""
 BETA = 0.1
 REWARDS: tuple[Reward, ...] = ("reference", "max")
 KEPT = 0.95
 """Least share of the SFT student's correct claims that a choice keeps on validation people; the proof needs 0.9."""
-QUICK = (5e-5, 60)
+QUICK = (6e-5, 60, 3.0)
 SECONDS = {
     "samples": 100.0,
     "best of ten": 60.0,
@@ -104,7 +104,10 @@ def run(settings: Settings) -> Result:
         notes=(
             "claims a life, by the registry's facts; intervals: two-way bootstrap over seeds and people",
             "change: against the base; lives are drawn at temperature 1 unless the row says otherwise",
-            *(f"{r.reward}: learning rate {r.learning_rate:g}, beta {r.beta:g}, {r.steps} steps" for r in runs),
+            *(
+                f"{r.reward}: learning rate {r.learning_rate:g}, beta {r.beta:g}, {r.steps} steps, gamma {r.gamma:g}"
+                for r in runs
+            ),
         ),
         more={"judge": "town (exact)", "search": points, "counts": found[0]["counts"], "lives": outcome.told(found)},
         files=(outcome.chart(table, Path(settings.out) / "factuality.svg"),),
@@ -119,10 +122,10 @@ def search() -> tuple[Run, ...]:
     return tuple(_run(name, *tried) for name in REWARDS for tried in TRIED)
 
 
-def _run(reward: Reward, rate: float, steps: int) -> Run:
+def _run(reward: Reward, rate: float, steps: int, gamma: float) -> Run:
     from hansei.truth.factuality_cells import Run
 
-    return Run(reward, rate, BETA, steps)
+    return Run(reward, rate, BETA, steps, gamma)
 
 
 def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
@@ -132,7 +135,7 @@ def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
         mine = [p for p in points if p["reward"] == name]
         enough = [p for p in mine if p["kept"] >= KEPT]
         best = min(enough, key=_order) if enough else max(mine, key=lambda p: p["kept"])
-        chosen.append(_run(name, best["learning_rate"], best["steps"]))
+        chosen.append(_run(name, best["learning_rate"], best["steps"], best["gamma"]))
     return chosen
 
 
@@ -144,7 +147,7 @@ def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
     tries = () if settings.quick else search()
     students = settings.seeds * len(REWARDS)
-    longest = max(steps for _, steps in ((QUICK,) if settings.quick else TRIED))
+    longest = max(steps for _, steps, _ in ((QUICK,) if settings.quick else TRIED))
     trained = sum(run.steps for run in tries) + students * longest
     measured = len(tries) + students + settings.seeds
     seconds = (

@@ -51,7 +51,7 @@ def points(found: Cells) -> list[dict[str, Any]]:
             if row["row"] != "SFT":
                 means = {kind: _mean(row[kind]) for kind in ("correct", "wrong")}
                 kept = means["correct"] / max(1e-9, _mean(start["correct"]))
-                head = {name: row[name] for name in ("reward", "learning_rate", "beta", "steps")}
+                head = {name: row[name] for name in ("reward", "learning_rate", "beta", "steps", "gamma")}
                 made.append(head | means | {"kept": kept, "start_wrong": _mean(start["wrong"])})
     return made
 
