@@ -31,13 +31,16 @@ SEARCH_SEED = 1000  # apart from the seeds that are reported
 SHOWN = 7
 """Demonstrations of the main table."""
 SEARCH_WRITERS = 3
-SFT_TRIED = ((1e-3, 80), (1e-3, 160), (1e-3, 320), (2e-3, 160))
+SFT_TRIED = ((1e-3, 80), (1e-3, 160), (1e-3, 320), (2e-3, 160), (2e-3, 320), (4e-3, 80))
 """Learning rates and steps that are tried for SFT alone."""
 START_RATE, START_STEPS, STOP_LOSSES = 2e-3, 40, (0.4, 0.2)
 """The SFT that self-play and DITTO go on from, stopped as in the paper: after the first step with a lower loss."""
 RATES, STEPS = (4e-4, 8e-4), 30
 """What is tried for self-play and DITTO after each of these starts."""
-SECONDS_POINT, SECONDS_CELL, SECONDS_FEWER, SECONDS_PLAY = 11.0, 23.0, 22.0, 11.0  # on one quiet core, rounded up
+LATER_STEPS, LATER_LOSSES, LATER_RATES = 80, (0.05, 0.01), (2e-4, 4e-4)
+"""What is tried for DITTO from a later start, where little is left to learn from the demonstrations themselves."""
+LATER = ("SFT, stopped later", "DITTO, later start")
+SECONDS_POINT, SECONDS_CELL, SECONDS_FEWER, SECONDS_EXTRA = 11.0, 23.0, 22.0, 14.0  # on one quiet core, rounded up
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Settings:
     curve: tuple[int, ...] = (1, 3, 7, 10)
     """Numbers of demonstrations of the curve."""
     side_seeds: int = 2
-    """Seeds, at most `seeds`, of what stands beside the main rows: self-play, the curve's other points, and writers who
-    never slip."""
+    """Seeds, at most `seeds`, of what stands beside the main rows: self-play, DITTO from a later start, the curve's
+    other points, and writers who never slip."""
     side_writers: int = 4
     """Writers, at most `writers`, of the curve's other points and of those who never slip; without self-play."""
     workers: int = 2
@@ -137,31 +140,37 @@ def estimate(settings: Settings) -> str:
     points = 0 if settings.quick else len(grid()) * SEARCH_WRITERS
     main = settings.writers * settings.seeds
     seeds, writers = _side(settings)
-    plays, fewer = settings.writers * seeds, seeds * writers * len(_side_points(settings))
-    seconds = points * SECONDS_POINT + main * SECONDS_CELL + plays * SECONDS_PLAY + fewer * SECONDS_FEWER
+    extra, fewer = settings.writers * seeds, seeds * writers * len(_side_points(settings))
+    seconds = points * SECONDS_POINT + main * SECONDS_CELL + 2 * extra * SECONDS_EXTRA + fewer * SECONDS_FEWER
     return (
-        f"{points} students to choose settings; {main} times a writer and a seed with 3 students each, {plays} with "
-        f"self-play, and {fewer} with 3 for the curve and for writers who never slip; about "
+        f"{points} students to choose settings; {main} times a writer and a seed with 3 students each, {extra} with "
+        f"self-play and a later start, and {fewer} with 3 for the curve and for writers who never slip; about "
         f"{seconds / 60 / settings.workers:.0f} minutes with {settings.workers} processes"
     )
 
 
 def grid() -> list[Way]:
-    """The points of the search: as many for every row."""
+    """The points of the search: six for SFT, and four for every other row."""
     from hansei.truth.demonstrations_town import Way
 
     played: tuple[Taught, ...] = ("self-play", "DITTO")
     alone = [Way("SFT", rate, steps) for rate, steps in SFT_TRIED]
-    return alone + [
+    early = [
         Way(name, START_RATE, START_STEPS, stop, rate, STEPS)
         for name in played
         for stop in STOP_LOSSES
         for rate in RATES
     ]
+    later = [
+        Way("DITTO, later start", START_RATE, LATER_STEPS, stop, rate, STEPS)
+        for stop in LATER_LOSSES
+        for rate in LATER_RATES
+    ]
+    return alone + early + later
 
 
 def choose(found: Sequence[Mapping[str, Any]]) -> tuple[dict[Taught, Way], list[dict[str, Any]]]:
-    """The way of each row that meets most features of style on validation writers, and DITTO's start."""
+    """The way of each row that meets most features of style on validation writers, and DITTO's starts."""
     from hansei.truth.demonstrations_town import Way
 
     tried: dict[Way, list[float]] = {}
@@ -171,12 +180,13 @@ def choose(found: Sequence[Mapping[str, Any]]) -> tuple[dict[Taught, Way], list[
             tried.setdefault(Way(**row["way"]), []).extend(scores)
     means = {way: sum(scores) / len(scores) for way, scores in tried.items()}
     best = {way.method: way for way in sorted(means, key=lambda way: means[way])}  # the best of each row comes last
-    return best | _start(best["DITTO"]), [asdict(way) | {"style": round(mean, 4)} for way, mean in means.items()]
+    return best | _starts(best), [asdict(way) | {"style": round(mean, 4)} for way, mean in means.items()]
 
 
-def _start(ditto: Way) -> dict[Taught, Way]:
-    """The SFT that DITTO starts from, as a row of its own: what the paper compares with."""
-    return {"SFT, stopped early": replace(ditto, method="SFT, stopped early", rate=0.0, steps=0)}
+def _starts(best: Mapping[Taught, Way]) -> dict[Taught, Way]:
+    """The SFT that DITTO starts from, as rows of their own: the early one is what the paper compares with."""
+    of: dict[Taught, Taught] = {"SFT, stopped early": "DITTO", "SFT, stopped later": "DITTO, later start"}
+    return {name: replace(best[ditto], method=name, rate=0.0, steps=0) for name, ditto in of.items()}
 
 
 def _search(settings: Settings, pool: Pool) -> tuple[dict[Taught, Way], list[dict[str, Any]]]:
@@ -186,7 +196,7 @@ def _search(settings: Settings, pool: Pool) -> tuple[dict[Taught, Way], list[dic
 
     if settings.quick:
         first = {way.method: way for way in reversed(grid())}
-        return first | _start(first["DITTO"]), []
+        return first | _starts(first), []
     writers = on_shelf("validation")[:SEARCH_WRITERS]
     cells = [
         Cell(w.name, SEARCH_SEED, SHOWN, "validation", (way,), settings.slips, untaught=False)
@@ -203,7 +213,8 @@ def _finals(settings: Settings, pool: Pool, ways: Mapping[Taught, Way]) -> list[
 
     names = [w.name for w in on_shelf("heldout")[: settings.writers]]
     seeds, few = _side(settings)
-    every = tuple(ways.values())
+    every = tuple(way for way in ways.values() if way.method not in LATER)
+    later = tuple(way for way in ways.values() if way.method in LATER)
     fewer = tuple(way for way in every if way.method != "self-play")
     cells = [
         Cell(name, seed, SHOWN, "heldout", every if seed < seeds else fewer, settings.slips)
@@ -216,6 +227,13 @@ def _finals(settings: Settings, pool: Pool, ways: Mapping[Taught, Way]) -> list[
         for seed in range(seeds)
         for name in names[:few]
     ]
+    if not settings.quick:
+        cells += [
+            Cell(name, seed, SHOWN, "heldout", later, slips, untaught=False)
+            for slips, among in ((settings.slips, names), (0.0, names[:few]))[: 2 if settings.slips else 1]
+            for seed in range(seeds)
+            for name in among
+        ]
     return pool.run(run_cell, cells, "writers")
 
 
