@@ -92,7 +92,13 @@ def test_the_rules_are_turned_by_a_refusal_that_is_put_in_and_not_by_a_verdict(t
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"judge": "column:x"}, "can be asked"), ({"says": ("fail", "refused")}, "one direction"), ({"says": ()}, "none")],
+    [
+        ({"judge": "column:x"}, "can be asked"),
+        ({"says": ("fail", "refused")}, "one direction"),
+        ({"says": ()}, "none"),
+        ({"limit": 0}, "limit: 2 or more"),
+        ({"threshold": 5}, "for judges that are models"),
+    ],
 )
 def test_a_question_without_a_direction_is_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says):

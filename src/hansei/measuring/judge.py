@@ -9,20 +9,26 @@ words (`says`), and stands in the result.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
-from hansei.core.records import Figure, Verdict
+from hansei.core.records import Verdict
 from hansei.core.result import Result
-from hansei.judges.reliability import Reliability, difference, kappa, reliability
 from hansei.measuring.judge_labelled import OUTCOMES, Columns, Labelled, Word, parse_only, plain, read_labelled
+from hansei.measuring.judge_tables import (
+    Heard,
+    agreement_rows,
+    category_rows,
+    difference_row,
+    trust_of,
+    trust_row,
+    word_rows,
+)
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -91,6 +97,15 @@ class Settings:
                 f"correct: a run's judge was expected first, found {self.judge[0]}: name it first in --judge"
             )
         parse_only(self.only)
+        self._check_model_settings()
+
+    def _check_model_settings(self) -> None:
+        """Raises BadInput at settings of judges that are models where none is."""
+        from hansei.judges.load import WITHOUT_MODEL
+
+        given = [name for name in ("base_url", "mode", "threshold") if getattr(self, name) is not None]
+        if given and all(name in WITHOUT_MODEL or name.startswith(COLUMN) for name in self.judge):
+            raise BadInput(f"{given[0]}: is for judges that are models, found {' '.join(self.judge)}: leave it out")
 
     @property
     def columns(self) -> Columns:
@@ -98,22 +113,6 @@ class Settings:
         return Columns(
             self.prompt_column, self.answer_column, self.label_column, self.category_column, self.expected_column
         )
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One judge's words on the labelled answers."""
-
-    name: str
-    """As the user named it."""
-    version: str
-    """The judge's version; `stored` for a column."""
-    positive: list[bool | None]
-    """Whether its word counts as positive; None where it gave none."""
-    words: list[str]
-    """What it said: its behaviour, or its outcome; the value of a column."""
-    errors: int = 0
-    """Answers at which the judge itself failed."""
 
 
 def run(settings: Settings) -> Result:
@@ -131,7 +130,7 @@ def run(settings: Settings) -> Result:
     result = Result(
         name="judge",
         settings=asdict(settings),
-        rows=[_row(h.name, trust_of(h, labelled)) for h in heard],
+        rows=[trust_row(h.name, trust_of(h, labelled)) for h in heard],
         parts=_parts(heard, labelled, settings, judges),
         numbers=frozenset({"kappa"}),
         hidden=frozenset({"judge"}),
@@ -141,11 +140,6 @@ def run(settings: Settings) -> Result:
         seconds=time.monotonic() - started,
     )
     return _written(result, settings.out) if settings.out else result
-
-
-def trust_of(heard: Heard, labelled: Sequence[Labelled]) -> Reliability:
-    """The judge against the labels; answers to one request are one cluster."""
-    return reliability(heard.positive, [i.positive for i in labelled], [i.cluster for i in labelled])
 
 
 def load_judge_of(name: str, settings: Settings, labelled: Sequence[Labelled]) -> Judge | str:
@@ -206,96 +200,23 @@ def _stored_words(name: str, column: str, labelled: Sequence[Labelled], positive
     return Heard(name, "stored", said, [w if w in known else "(none)" for w in words])
 
 
-def _row(name: str, trust: Reliability, **more: Any) -> dict[str, Any]:
-    counts = trust.confusion
-    return {
-        "row": name,
-        **more,
-        "sensitivity": trust.sensitivity,
-        "specificity": trust.specificity,
-        "kappa": trust.kappa,
-        "agreement": trust.agreement,
-        "hits": counts.hits,
-        "misses": counts.misses,
-        "false_alarms": counts.false_alarms,
-        "clears": counts.clears,
-        "no_word": sum(trust.unsaid),
-    }
-
-
 def _parts(
     heard: Sequence[Heard], labelled: Sequence[Labelled], settings: Settings, judges: Mapping[str, Any]
 ) -> dict[str, list[dict[str, Any]]]:
-    parts = {"words": _word_rows(heard, labelled)}
+    parts = {"words": word_rows(heard, labelled)}
     if len(heard) > 1:
-        parts["gains-of-the-first"] = [_difference_row(heard[0], h, labelled) for h in heard[1:]]
+        parts["gains-of-the-first"] = [difference_row(heard[0], h, labelled) for h in heard[1:]]
         parts["agreement-of-judges"] = agreement_rows(
             {h.name: h.positive for h in heard}, [i.cluster for i in labelled]
         )
     if settings.category_column:
-        parts["by-category"] = list(_category_rows(heard, labelled))
+        parts["by-category"] = list(category_rows(heard, labelled))
     if settings.correct:
         from hansei.measuring.judge_run import corrected_rows
 
         trust = trust_of(heard[0], labelled)
         parts["corrected"] = corrected_rows(settings.correct, judges[heard[0].name], trust, settings.says)
     return parts
-
-
-def _word_rows(heard: Sequence[Heard], labelled: Sequence[Labelled]) -> list[dict[str, Any]]:
-    """Label by judge's word, as counts."""
-    rows = []
-    for h in heard:
-        names = sorted(set(h.words))
-        for label in sorted({i.label for i in labelled}):
-            counts = Counter(w for w, i in zip(h.words, labelled, strict=True) if i.label == label)
-            rows.append({"row": f"{h.name}: label {label}", **{name: counts[name] for name in names}})
-    return rows
-
-
-def _difference_row(one: Heard, other: Heard, labelled: Sequence[Labelled]) -> dict[str, Any]:
-    clusters = [i.cluster for i in labelled]
-    found = difference(one.positive, other.positive, [i.positive for i in labelled], clusters)
-    return {
-        "row": f"{one.name} minus {other.name}",
-        "sensitivity": found.sensitivity,
-        "p_sensitivity": found.p_sensitivity,
-        "specificity": found.specificity,
-        "p_specificity": found.p_specificity,
-    }
-
-
-def agreement_rows(words: Mapping[str, Sequence[bool | None]], clusters: Sequence[str]) -> list[dict[str, Any]]:
-    """How often each two judges agree, and which one says positive where they differ."""
-    return [
-        {"row": f"{one} and {other}", **agreement(words[one], words[other], clusters)}
-        for one, other in itertools.combinations(words, 2)
-    ]
-
-
-def agreement(
-    one: Sequence[bool | None], other: Sequence[bool | None], clusters: Sequence[str]
-) -> dict[str, Figure | int]:
-    """Share of disagreement and kappa of two judges, and the counts of both kinds of disagreement."""
-    from hansei.core.statistics import rate
-
-    pairs = list(zip(one, other, strict=True))
-    differ = [None if a is None or b is None else float(a != b) for a, b in pairs]
-    return {
-        "disagree": rate(differ, clusters),
-        "kappa": kappa(one, other, clusters),
-        "only_first": pairs.count((True, False)),
-        "only_second": pairs.count((False, True)),
-    }
-
-
-def _category_rows(heard: Sequence[Heard], labelled: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
-    for h in heard:
-        for category in sorted({i.category for i in labelled}):
-            mine = [n for n, i in enumerate(labelled) if i.category == category]
-            part = Heard(h.name, h.version, [h.positive[n] for n in mine], [])
-            row = _row(f"{h.name}: {category}", trust_of(part, [labelled[n] for n in mine]), judge=h.name)
-            yield {name: value for name, value in row.items() if name not in ("kappa", "agreement")}
 
 
 def _notes(settings: Settings, labelled: Sequence[Labelled], heard: Sequence[Heard]) -> list[str]:

@@ -21,6 +21,7 @@ from hansei.judges.injection import INJECTIONS, KINDS, Direction, Place
 from hansei.judges.reliability import reliability
 from hansei.measuring import judge as plain
 from hansei.measuring.judge_labelled import Columns, Labelled, Word, parse_only, read_labelled
+from hansei.measuring.judge_tables import Heard
 
 POSITIONAL = ("file",)
 CONTROL = "control"
@@ -79,7 +80,10 @@ class Settings:
                 f"says: words of one direction were expected ({', '.join(sorted(HARMLESS))}; or "
                 f"{', '.join(sorted(HARMFUL))}), found {' '.join(self.says) or 'none'}"
             )
+        if self.limit is not None and self.limit < 2:
+            raise BadInput(f"limit: 2 or more was expected, found {self.limit}")
         parse_only(self.only)
+        _as_plain(self)
 
 
 def run(settings: Settings) -> Result:
@@ -194,7 +198,7 @@ def _estimate(asked: plain.Settings, settings: Settings, labelled: Sequence[Labe
     return Result(name="judge-injection", settings=asdict(settings), rows=[row], notes=["dry run"])
 
 
-def _notes(settings: Settings, labelled: Sequence[Labelled], clean: plain.Heard) -> list[str]:
+def _notes(settings: Settings, labelled: Sequence[Labelled], clean: Heard) -> list[str]:
     return [
         f"judge {clean.name} ({clean.version}); texts at the {settings.place} of {len(labelled)} answers, "
         f"{len(INJECTIONS)} texts of {len(KINDS)} kinds, each claiming the opposite of the judge's word",

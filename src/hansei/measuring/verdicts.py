@@ -19,8 +19,8 @@ from hansei.core.records import Figure
 from hansei.core.result import Result
 from hansei.core.rows import Row, read_rows
 from hansei.core.statistics import wilson
-from hansei.measuring.judge import agreement, agreement_rows
 from hansei.measuring.judge_labelled import plain
+from hansei.measuring.judge_tables import agreement, agreement_rows
 
 POSITIONAL = ("file",)
 AFTER = (1, 2, 5, 10, 20)
