@@ -75,7 +75,7 @@ def read_passages(source: str | Path) -> Passages:
     found: dict[str, Passage] = {}
     odd: Counter[str] = Counter()
     for id, title, text in _folder(path, odd) if path.is_dir() else _rows(path):
-        title, text = _clean(title, odd), _clean(text, odd)
+        title, text = _clean(odd, title, text)
         if not text.strip():
             odd["empty"] += 1
         pieces = _pieces(text)
@@ -91,17 +91,14 @@ def passage_of(value: Any, number: int, where: str) -> Passage:
     """A passage from JSON: a text, or an object with `text` and perhaps `id` and `title`. Raises BadInput at others."""
     odd: Counter[str] = Counter()
     if isinstance(value, str):
-        return Passage(str(number), "", _clean(value, odd))
+        return Passage(str(number), "", *_clean(odd, value))
     if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
         raise BadInput(
             f'{where}: a passage such as {{"title": "...", "text": "..."}} was expected, found {value!r:.60}'
         )
     id, title = value.get("id"), value.get("title")
-    return Passage(
-        _clean(str(number if id is None else id), odd),
-        _clean("" if title is None else str(title), odd),
-        _clean(value["text"], odd),
-    )
+    words = (str(number if id is None else id), "" if title is None else str(title), value["text"])
+    return Passage(*_clean(odd, *words))
 
 
 def _keep(passage: Passage, found: dict[str, Passage], odd: Counter[str]) -> None:
@@ -117,11 +114,11 @@ def _keep(passage: Passage, found: dict[str, Passage], odd: Counter[str]) -> Non
     found[free] = Passage(free, passage.title, passage.text)
 
 
-def _clean(text: str, odd: Counter[str]) -> str:
-    """The text without NUL and half surrogate pairs (U+FFFD in their place); other controls stay, and are counted."""
-    odd["with control characters"] += bool(_CONTROL.search(text))
-    cleaned, n = _UNHOLDABLE.subn("\ufffd", text)
-    odd["with replaced characters"] += bool(n)
+def _clean(odd: Counter[str], *texts: str) -> list[str]:
+    """A passage's texts without NUL and half surrogate pairs (U+FFFD in their place); other controls stay. Counted."""
+    cleaned = [_UNHOLDABLE.sub("\ufffd", text) for text in texts]
+    odd["with control characters"] += any(_CONTROL.search(text) for text in texts)
+    odd["with replaced characters"] += cleaned != list(texts)
     return cleaned
 
 
