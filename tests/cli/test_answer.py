@@ -97,6 +97,7 @@ def test_a_dry_run_counts_every_call_and_asks_nothing(made: tuple[Path, list[str
         (["--search", "bm26"], "lexical or a sentence-transformers folder"),
         (["--passages", "nowhere.jsonl"], "there is no such file"),
         (["--judge", " "], "judge: is empty"),
+        (["--price", "1", "2"], "price: is what an openai: model asks"),
         (["--context", "silver", "--filter-model", "x"], "context silver asks no filter"),
         (["--context", "silver"], "question odd: has no passages"),
     ],

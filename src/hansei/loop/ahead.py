@@ -9,10 +9,11 @@ from typing import Any
 from hansei.core.records import Prompt
 from hansei.judges.load import WITHOUT_MODEL
 from hansei.loop.estimate import Estimate, Load, Part, Work, asked, reckon, tokens
-from hansei.loop.settings import CompareSettings, LearnSettings, Price, ProbeSettings, check_price
+from hansei.loop.settings import CompareSettings, LearnSettings, ProbeSettings
 from hansei.loop.speed import answering, learning, measured, size_of
 from hansei.models.load import ENDPOINT
 from hansei.steps.measure import suite
+from hansei.steps.prices import Price, check_price
 
 HINT = 40
 """Tokens of a question about an answer."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hansei.core.records import Chat, Prompt
-from hansei.loop.settings import Price
 from hansei.loop.speed import answering, measured, size_of
 from hansei.models.load import ENDPOINT
+from hansei.steps.prices import Price
 
 AT_ONCE, STREAM = 8, 50.0
 """Answers that an endpoint writes at once, and tokens a second of each: what its time is reckoned with."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hansei.core.records import Sampling
 from hansei.core.settings import at_least, filled
+from hansei.steps.prices import Price, check_price
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class AnswerSettings:
     """Passages that are found for a question."""
     base_url: str | None = None
     """Address of the OpenAI-compatible server of --model."""
-    price: tuple[float, float] | None = None
+    price: Price | None = None
     """What an openai: model costs: dollars per million tokens read and written, such as 0.15 0.6."""
     judge: str = "exact-match"
     """Who judges: exact-match (after normalisation), reference (the answer says it somewhere), number (compared as
@@ -55,6 +56,7 @@ class AnswerSettings:
         filled(self, "model", "questions", "out", "judge", "search")
         at_least(self, 1, "max_new_tokens", "limit", "top_k")
         at_least(self, 0, "temperature", "seed")
+        check_price("price", self.price, [self.model])
 
     @property
     def sampling(self) -> Sampling:
