@@ -59,7 +59,8 @@ def test_a_training_killed_in_the_middle_resumes_to_the_same_bytes(
     half.mkdir()
     (half / "trainer_state.json").write_bytes((newest / "trainer_state.json").read_bytes()[:40])
 
-    subprocess.run(command(llama, lessons, steps, killed), check=True)
+    resumed = subprocess.run(command(llama, lessons, steps, killed), check=True, capture_output=True, text=True)
+    assert resumed.stderr == ""
     subprocess.run(command(llama, lessons, steps, tmp_path / "whole"), check=True)
     assert files(killed) == files(tmp_path / "whole")
     assert not work.exists()

@@ -180,6 +180,7 @@ class Harmless(logging.Filter):
         "The tokenizer has new PAD/BOS/EOS tokens that differ from the model config",
         "mtime may not be reliable on this filesystem",
         "The following arguments do not match the ones in the `trainer_state.json`",
+        "There were missing keys in the checkpoint model loaded: ['lm_head.weight'].",  # tied to the embeddings
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
