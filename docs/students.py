@@ -3,9 +3,9 @@
     python docs/students.py [--seeds 5] [--out runs/students]
 
 For each seed: the demo's run (the base, mistake analysis, plain SFT from the same mistakes), and MART's target before
-and after its four rounds, asked the same held-out prompts by `hansei compare RUN TARGET TARGET`. About two minutes a
-seed on two quiet cores; what is done is not done again. MART's learning rate is the one that `hansei papers run mart`
-has chosen on validation items (docs/measured/mart.json).
+its rounds, after the one that is its result, and after all four, asked the same held-out prompts by `hansei compare
+RUN TARGET …`. About two minutes a seed on two quiet cores; what is done is not done again. MART's learning rate is
+the one that `hansei papers run mart` has chosen on validation items (docs/measured/mart.json).
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ LABELS = {
     "sft": "plain SFT",
     "after": "mistake analysis",
     "start": "tuned on present-tense requests",
-    "mart": "the same, after MART",
+    "kept": "the same, after MART's last round that keeps the help",
+    "mart": "the same, after four rounds of MART",
 }
 
 
@@ -67,7 +68,7 @@ def _students(seed: int, place: Path, rate: float) -> dict[str, Any]:
     """Values of each student by metric and prompt."""
     demo(DemoSettings(out=str(place / "demo"), seed=seed))
     targets = _mart(seed, place, rate)
-    compare_runs(CompareSettings(what=(str(place / "demo"), *targets.values()), device="cpu"))
+    compare_runs(CompareSettings(what=(str(place / "demo"), *dict.fromkeys(targets.values())), device="cpu"))
     with open_stored(str(place / "demo")) as journal:
         there = load_run(str(place / "demo"), journal)
         rows = {name: there.rows[targets.get(name, name)] for name in LABELS}
@@ -75,11 +76,11 @@ def _students(seed: int, place: Path, rate: float) -> dict[str, Any]:
 
 
 def _mart(seed: int, place: Path, rate: float) -> dict[str, str]:
-    """Folders of MART's target at the start and after the last round that keeps the help; made if not there."""
+    """Folders of MART's target at the start, after the round that is its result, and after the last."""
     attacker, target = start_models(str(place / "start"), seed)
     settings = settings_of(Cell(ARMS[0], seed, rate, "heldout", str(place / "start")))
     made = run_rounds(attacker, target, settings, proof("heldout"), place / "mart")
-    return {"start": target, "mart": made["rounds"][made["chosen"]].target}
+    return {"start": target, "kept": made["rounds"][made["chosen"]].target, "mart": made["rounds"][-1].target}
 
 
 if __name__ == "__main__":
