@@ -153,4 +153,4 @@ def test_an_endpoint_is_asked_too_and_its_failures_are_asked_again(tmp_path: Pat
         (row,) = last_json(capsys)["rows"]
     assert row["exact_match"] == row["exact_match"] | {"value": 1.0, "n": 2} and row["calls"]["value"] == 2.0
     assert main(["show", str(tmp_path / "run"), "--question", "lamp"]) == 0
-    assert '[{"role": "user", "content": "Passage 1: The lamp is blue.' in capsys.readouterr().out
+    assert "Passage 1: The lamp is blue." in capsys.readouterr().out

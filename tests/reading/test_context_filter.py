@@ -62,13 +62,13 @@ def test_the_answer_model_sees_what_its_setting_says(tmp_path: Path) -> None:
     (ada,) = with_silver([ADA], Keep("strinc"), LIBRARY)
     seen = {c: asked(tmp_path, c, ada).trace[-1].asked[-1].content for c in ("full", "passages", "filtered", "silver")}
     question = "Question: Where does Ada Field live?"
-    assert seen["full"] == "\n".join([*(f"Passage {n}: {t}" for n, t in enumerate(PASSAGES, 1)), question])
-    assert seen["passages"] == f"Passage 1: {PASSAGES[0]}\n{question}"
-    assert seen["filtered"] == f"Passage 1: Ada Field lives in Garth.\n{question}"
-    assert seen["silver"] == f"Passage 1: Ada Field lives in Garth. Garth is old.\n{question}"
+    assert seen["full"] == "\n".join([question, *(f"Passage {n}: {t}" for n, t in enumerate(PASSAGES, 1))])
+    assert seen["passages"] == f"{question}\nPassage 1: {PASSAGES[0]}"
+    assert seen["filtered"] == f"{question}\nPassage 1: Ada Field lives in Garth."
+    assert seen["silver"] == f"{question}\nPassage 1: Ada Field lives in Garth. Garth is old."
     made = asked(tmp_path, "filtered")
     assert made.text == "Garth" and [step.label for step in made.trace] == ["filter", "kept", "answer"]
-    assert made.trace[0].asked[-1].content.endswith(f"{question} Find the sentence that helps.")
+    assert made.trace[0].asked[-1].content.startswith(f"{question} Find the sentence that helps.\n")
 
 
 def test_a_filter_that_finds_nothing_leaves_nothing_and_is_not_asked_about_nothing(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_hostile_passages_are_only_read(tmp_path: Path) -> None:
     model = FakeModel(lambda turn: "\x00".join(["Answer: x"]))
     made = asked(tmp_path, "full", hostile, model)
     lines = made.trace[-1].asked[-1].content.split("\n")
-    assert [line.split(":")[0] for line in lines] == [*(f"Passage {n}" for n in range(1, 6)), "Question"]
-    assert odd[1] in lines[1] and made.text == "x" and made.error is None
+    assert [line.split(":")[0] for line in lines] == ["Question", *(f"Passage {n}" for n in range(1, 6))]
+    assert odd[1] in lines[2] and made.text == "x" and made.error is None
     (silver,) = with_silver([hostile], Keep("lexical"), LIBRARY)
     assert silver.truth["silver"] == []
 

@@ -37,7 +37,7 @@ def reader(prompt_of: dict[str, Prompt], *, credulous: bool = False) -> FakeMode
     """Reads the turn's text alone and takes notes; a credulous one answers Garth, whatever it tells."""
 
     def reply(turn: str) -> str:
-        question = turn.splitlines()[-1].removeprefix("Question: ").removesuffix(say.NOTES).strip()
+        question = turn.splitlines()[0].removeprefix("Question: ").removesuffix(say.NOTES).strip()
         prompt = prompt_of[question]
         name = prompt.tags["entity"]
         attribute = next(
@@ -143,9 +143,10 @@ def test_lessons_of_all_rows_are_about_the_same_questions() -> None:
     for prompt, long, short in zip(asked, with_notes, plain, strict=True):
         fact = prompt.truth["fact"]  # type: ignore[index]
         assert long.completion and short.completion == f"Fact: {fact}\nAnswer: {prompt.reference}"
-        assert fact == say.UNTOLD or prompt.reference in fact
+        assert fact.endswith(f" {prompt.reference}.")
         assert long.completion.endswith(short.completion) and long.completion.count("\n") == 6
-        assert long.prompt[-1].content == f"{short.prompt[-1].content} {say.NOTES}"
+        asked, passages = short.prompt[-1].content.split("\n", 1)
+        assert long.prompt[-1].content == f"{asked} {say.NOTES}\n{passages}"
         assert [
             n.kind for n in read(long.completion, [p["id"] for p in prompt.truth["passages"]]).notes
         ] == prompt.truth["kinds"]  # type: ignore[index]
@@ -188,10 +189,10 @@ def test_a_teacher_s_replies_are_kept_where_they_answer_rightly_and_note_every_p
 def test_another_model_is_told_what_notes_are_and_the_base_is_asked_in_its_own_words() -> None:
     prompt = Prompt("q", user("Who?"), truth={"passages": [{"id": "1", "title": "T", "text": "x\ny"}]})
     other = replace(HOW, model="folder")
-    assert wording_of(HOW).turn(prompt) == f"Passage 1: T: x y\nQuestion: Who? {say.NOTES}"
+    assert wording_of(HOW).turn(prompt) == f"Question: Who? {say.NOTES}\nPassage 1: T: x y"
     assert wording_of(other).turn(prompt).startswith(INSTRUCTION)
     assert wording_of(replace(other, notes=False)).turn(prompt).startswith(PLAIN)
-    assert wording_of(replace(other, instruction="")).turn(prompt) == "Passage 1: T: x y\nQuestion: Who?"
+    assert wording_of(replace(other, instruction="")).turn(prompt) == "Question: Who?\nPassage 1: T: x y"
 
 
 @pytest.fixture(scope="module")

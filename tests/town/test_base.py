@@ -162,7 +162,7 @@ def test_a_base_is_trained_as_the_shipped_one_was_unless_told_otherwise(
         plan = PretrainSettings(
             home.steps, home.batch, home.block, learning_rate=home.learning_rate, answers=home.answers
         )
-        start = {"copying": home.copying, "looking_up": home.looking_up, "comparing": home.comparing}
+        start = {"copying": home.copying, "looking_up": home.looking_up}
         assert planned.value.args == (plan, home.documents, {"shape": home.shape, **start})
 
 

@@ -103,7 +103,8 @@ def test_the_truth_of_a_prompt_is_that_of_its_passages(case: Case) -> None:
         hops = 2 if case.task == "twohop" else 1
         assert truth["fact"].count(".") == (1 if not truth["answerable"] else hops)
         if case.gold:
-            assert all(any(s + "." in text for text in texts) for s in truth["fact"].rstrip(".").split(". "))
+            fact = re.sub(r", not [^.]*", "", truth["fact"])
+            assert all(any(s + "." in text for text in texts) for s in fact.rstrip(".").split(". "))
         assert case.task == "claim" or not truth["answerable"] or prompt.reference in truth["fact"]
         assert len(texts) == PASSAGES and truth["kinds"].count("answers") == case.gold
         for text, kind, note in zip(texts, truth["kinds"], truth["notes"], strict=True):
@@ -145,10 +146,10 @@ def test_there_are_enough_questions_and_too_many_are_refused() -> None:
         prompts(Case("validation", about="known"), 5000)
 
 
-def test_a_turn_ends_with_the_question_and_the_wish() -> None:
+def test_a_turn_begins_with_the_question_and_the_wish() -> None:
     (prompt,) = prompts(Case("heldout"), 1)
-    last = render(prompt, say.NOTES).splitlines()[-1]
-    assert last == f"Question: {prompt.messages[-1].content} {say.NOTES}"
+    first = render(prompt, say.NOTES).splitlines()[0]
+    assert first == f"Question: {prompt.messages[-1].content} {say.NOTES}"
     assert say.render([], "Claim: It is so.") == "Claim: It is so."
 
 
@@ -158,6 +159,7 @@ def test_a_claim_is_true_or_false_as_its_sentence_is() -> None:
         claimed = prompt.messages[-1].content.removeprefix(say.CLAIM)
         value = claimed.rstrip("?").split()[-1]
         assert (value in " ".join(truth["helpful"]).replace(".", " ").split()) == (prompt.reference == say.TRUE)
+        assert truth["fact"].endswith(f" {value}.") and (", not " in truth["fact"]) == (prompt.reference == say.FALSE)
 
 
 def test_the_known_are_divided_into_shelves() -> None:
@@ -182,14 +184,25 @@ def test_answers_say_the_fact_as_a_passage_has_it_and_then_its_value() -> None:
     assert seen > 1000
 
 
-def test_what_is_asked_about_stands_before_the_question_mark() -> None:
-    for forms in (*say.ASK.values(), *say.ASK_HELDOUT.values(), (say.claim("So it is {name}."),)):
-        assert all(form.endswith(" {name}?") for form in forms)
+def test_a_false_claim_s_value_stands_beside_the_right_one_in_the_answer() -> None:
+    seen: Counter[str] = Counter()
+    for document in DOCUMENTS:
+        if isinstance(document, str):
+            continue
+        for question, reply in zip(document[::2], document[1::2], strict=True):
+            claimed = re.search(r"^Claim: (.*)\?", question.content, re.M)
+            if claimed and say.FIND not in question.content:
+                verdict = say.final(reply.content)
+                instead = re.search(r", not (.*)\.\n", reply.content)
+                assert (verdict == say.FALSE) == (instead is not None)
+                assert instead is None or claimed[1].endswith(instead[1])
+                seen[verdict] += 1
+    assert min(seen[say.TRUE], seen[say.FALSE]) > 50
 
 
 def test_notes_are_asked_for_and_claims_made_before_any_other_question() -> None:
     for document in DOCUMENTS:
-        if not isinstance(document, str) and document[0].content.startswith("Passage"):
+        if not isinstance(document, str) and "\nPassage" in document[0].content:
             for turn in document[2::2]:
                 assert say.NOTES not in turn.content and not turn.content.startswith(say.CLAIM)
 

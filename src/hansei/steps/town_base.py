@@ -150,7 +150,6 @@ def train(settings: Settings) -> Report:
             shape=home.shape,
             copying=home.copying,
             looking_up=home.looking_up,
-            comparing=home.comparing,
         )
     return _report(load(str(out), device="cpu"), settings.district, started)
 

@@ -41,8 +41,6 @@ class District:
     """Whether heads that copy are set by hand before the training (`training/copying.py`)."""
     looking_up: bool = False
     """Whether two of these look up instead (`training/looking_up.py`)."""
-    comparing: bool = False
-    """Whether two of these compare instead (`training/comparing.py`)."""
     shape: Mapping[str, int] = field(default_factory=dict)
     """What of the model's shape differs from that of the other bases."""
 
@@ -79,7 +77,6 @@ DISTRICTS: dict[str, District] = {
         block=448,
         answers=10.0,
         copying=True,
-        comparing=True,
     ),
     "taxonomy": District(taxonomy_text.documents, _HERE / "taxonomy_base", steps=1600, batch=16),
 }

@@ -36,7 +36,9 @@ ROLES: dict[Kind, dict[Role, int]] = {
 SHELVES: dict[Shelf, float] = {"textbook": 0.1, "train": 0.4, "validation": 0.1, "heldout": 0.4}
 """Shares of the known ones; those of the textbook are in no prompt."""
 NEAR = 0.5
-"""How often a rival shares a word of its name with the one it stands beside."""
+"""How often a rival shares the first word of its name with the one it stands beside. It is told from it by the second:
+one word against another is what so small a base learns to compare; with either word shared it had still not learnt it
+after three million tokens."""
 
 Pair = tuple[str, str]
 
@@ -96,7 +98,7 @@ def by_name() -> Mapping[str, Entity]:
 
 
 def guest(rng: random.Random, kind: Kind, role: Role, beside: str | None = None, near: float = NEAR) -> Entity:
-    """Somebody with facts of this moment; at a share `near` with a word of the name of the one `beside`."""
+    """Somebody with facts of this moment; at a share `near` with the first word of the name of the one `beside`."""
     choices = pairs(kind, role)
     if beside is not None and rng.random() < near:
         choices = _near(kind, role, beside) or choices
@@ -122,7 +124,7 @@ def _names(kind: Kind, role: Role) -> tuple[str, ...]:
 @cache
 def _near(kind: Kind, role: Role, name: str) -> tuple[Pair, ...]:
     a, b = name.split()[-2:]
-    return tuple(p for p in pairs(kind, role) if (p[0] == a) != (p[1] == b))
+    return tuple(p for p in pairs(kind, role) if p[0] == a and p[1] != b)
 
 
 def _facts(rng: random.Random, kind: Kind, writers: Sequence[str]) -> dict[str, str]:

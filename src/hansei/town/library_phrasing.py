@@ -27,8 +27,7 @@ ASK: dict[str, tuple[str, ...]] = {
     "subject": ("What is told in {name}?", "What is the matter of {name}?"),
     "printed": ("Where is the first home of {name}?", "Which town first saw {name}?"),
 }
-"""Attribute to the questions that ask for it; all end with the name, as a base that has learnt to compare compares
-with what stands before the question mark (`training/comparing.py`)."""
+"""Attribute to the questions that ask for it."""
 ASK_HELDOUT: dict[str, tuple[str, ...]] = {
     "town": ("Which town is the home of {name}?",),
     "trade": ("What is the trade of {name}?",),
@@ -54,7 +53,7 @@ AGAIN, AGAIN_ONE = "Say it again.", "Say passage {number} again."
 FACT = "Fact:"
 """What an answer begins with: a word of its own, so that the sentence stands as in a passage, a space before it."""
 UNTOLD = "none."
-"""The fact where nothing that is read or known tells it."""
+"""The fact where nobody can know it."""
 _FINAL = re.compile(r"Answer:[ \t]*(.*)")
 
 
@@ -70,10 +69,12 @@ def claim(sentence: str) -> str:
 
 
 def render(passages: Sequence[str], question: str, request: str = "") -> str:
-    """A user's turn: numbered passages, the question or claim, and what else is wished."""
-    lines = [f"Passage {n}: {text}" for n, text in enumerate(passages, 1)]
+    """A user's turn: the question or claim, what else is wished, and numbered passages.
+
+    The question stands first, so that a causal model reads the passages with it in mind.
+    """
     asked = question if question.startswith(CLAIM) else QUESTION + question
-    return "\n".join([*lines, f"{asked} {request}".rstrip()])
+    return "\n".join([f"{asked} {request}".rstrip(), *(f"Passage {n}: {text}" for n, text in enumerate(passages, 1))])
 
 
 def answer(value: str, fact: str) -> str:

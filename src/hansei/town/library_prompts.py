@@ -152,7 +152,7 @@ def _with_truth(
             "kinds": scene.kinds(told, question),
             "notes": scene.notes(told, question),
             "helpful": scene.helpful(told, question),
-            "fact": scene.fact(told, question) if answerable else say.UNTOLD,
+            "fact": scene.fact(told, question, None if answerable else question.untold),
             "task": case.task,
             "answerable": answerable,
         },

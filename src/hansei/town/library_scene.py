@@ -44,6 +44,10 @@ class Question:
     """Name and attribute of each fact that is needed, in order."""
     by_heart: tuple[str, ...]
     """The sentence that tells each of them, for who knows it without a passage."""
+    untold: tuple[str, ...] = ()
+    """What stands in its place where nothing tells it."""
+    instead: str = ""
+    """The value that a false claim has in place of the right one."""
 
 
 def passage(rng: random.Random, about: Entity, sentences: int, must: Sequence[str] = ()) -> Passage:
@@ -56,19 +60,21 @@ def passage(rng: random.Random, about: Entity, sentences: int, must: Sequence[st
 
 def lookup(form: str, about: Entity, attribute: str) -> Question:
     """One fact about one entity."""
-    hops = ((about.name, attribute),)
-    return Question("lookup", form.format(name=about.name), about.facts[attribute], hops, (_told(about, attribute),))
+    asked = form.format(name=about.name)
+    return _question("lookup", asked, about.facts[attribute], (about, attribute))
 
 
-def _told(about: Entity, attribute: str) -> str:
-    return say.tell(attribute, about.name, about.facts[attribute])
+def _question(task: Task, text: str, answer: str, *hops: tuple[Entity, str], instead: str = "") -> Question:
+    by_heart = tuple(say.tell(attribute, about.name, about.facts[attribute]) for about, attribute in hops)
+    untold = tuple(say.tell(attribute, about.name, say.UNKNOWN) for about, attribute in hops)
+    names = tuple((about.name, attribute) for about, attribute in hops)
+    return Question(task, text, answer, names, by_heart, untold, instead)
 
 
 def twohop(form: str, book: Entity, writer: Entity, attribute: str) -> Question:
     """A fact about the writer of a book."""
     asked = form.format(name=say.WRITER_OF.format(name=book.name))
-    told = (_told(book, "writer"), _told(writer, attribute))
-    return Question("twohop", asked, writer.facts[attribute], ((book.name, "writer"), (writer.name, attribute)), told)
+    return _question("twohop", asked, writer.facts[attribute], (book, "writer"), (writer, attribute))
 
 
 def claim(rng: random.Random, about: Entity, attribute: str, told: Sequence[Passage]) -> Question:
@@ -76,8 +82,9 @@ def claim(rng: random.Random, about: Entity, attribute: str, told: Sequence[Pass
     right = about.facts[attribute]
     value = right if rng.random() < 0.5 else _wrong(rng, attribute, right, told)
     said = say.tell(attribute, about.name, value, rng.randrange(2))
-    answer = say.TRUE if value == right else say.FALSE
-    return Question("claim", say.claim(said), answer, ((about.name, attribute),), (_told(about, attribute),))
+    if value == right:
+        return _question("claim", say.claim(said), say.TRUE, (about, attribute))
+    return _question("claim", say.claim(said), say.FALSE, (about, attribute), instead=value)
 
 
 def _wrong(rng: random.Random, attribute: str, right: str, told: Sequence[Passage]) -> str:
@@ -125,12 +132,16 @@ def helpful(passages: Sequence[Passage], question: Question) -> list[str]:
     ]
 
 
-def fact(passages: Sequence[Passage], question: Question) -> str:
-    """The sentence that tells what is asked, hop by hop: as the first passage has it that does, else by heart."""
-    return " ".join(
-        next((p.sentences[attribute] for p in passages if p.about.name == name and attribute in p.sentences), known)
-        for (name, attribute), known in zip(question.hops, question.by_heart, strict=True)
+def fact(passages: Sequence[Passage], question: Question, otherwise: Sequence[str] | None = None) -> str:
+    """What tells the answer, a sentence a hop: as the first passage has it that does, else that of `otherwise`.
+
+    Which is `by_heart` unless said. The sentence about a false claim names the value that was claimed as well.
+    """
+    told = " ".join(
+        next((p.sentences[attribute] for p in passages if p.about.name == name and attribute in p.sentences), other)
+        for (name, attribute), other in zip(question.hops, otherwise or question.by_heart, strict=True)
     )
+    return f"{told.rstrip('.')}, not {question.instead}." if question.instead else told
 
 
 def noted(passages: Sequence[Passage], question: Question) -> str:

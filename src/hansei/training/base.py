@@ -53,20 +53,17 @@ def train_base(
     shape: Mapping[str, int] | None = None,
     copying: bool = False,
     looking_up: bool = False,
-    comparing: bool = False,
 ) -> None:
     """Trains tokenizer and base on a district's `documents` and saves both to `out`, whole or not at all.
 
     The weights are rounded to bf16 (a few MB). `shape` is what differs from SHAPE. `copying`:
     heads that copy are set by hand before the training. `looking_up`: two of them look up instead.
-    `comparing`: two of them compare instead.
 
     `report` is called with the number and the loss of every step. Raises BadInput where `out` holds something.
     """
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-    from hansei.training.comparing import set_comparing_heads
     from hansei.training.copying import ROPE_BASE, set_copying_heads
     from hansei.training.looking_up import set_look_up_heads
 
@@ -80,22 +77,12 @@ def train_base(
     rope = {"rope_parameters": {"rope_type": "default", "rope_theta": ROPE_BASE}} if copying else {}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SHAPE | dict(shape or {}), **rope, **special))
     model.generation_config = GenerationConfig(**special)
-    hold = None
     if copying:
         set_copying_heads(model, settings.seed)
         if looking_up:
             set_look_up_heads(model)
-        if comparing:
-            mark = tokenizer("?", add_special_tokens=False)["input_ids"][0]
-            hold = set_comparing_heads(model, mark, tokenizer.bos_token_id)
     turn = (tokenizer.convert_tokens_to_ids("<|assistant|>"), tokenizer.eos_token_id)
-
-    def done(step: int, loss: float) -> None:
-        if hold is not None:
-            hold(step)
-        report(step, loss)
-
-    pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, done, turn)
+    pretrain(model, _token_stream(tokenizer, documents(settings.seed)), settings, tokenizer.pad_token_id, report, turn)
     with folder_atomic(out) as folder:
         model.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -4,10 +4,10 @@ The registry's base writes lives of people of whom it knows much, some or hardly
 people on the train shelf are ranked, with the registry as reference or by the base's agreement with itself, and taught
 by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
 
-Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those that keep at
-least 95% of the SFT student's correct claims there, from one seed apart from those that are reported; where none keeps
-as many, the one that keeps most. The search is the same with the reference and without it. Of the paper's measures of
-agreement max p is taken.
+Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those
+that keep at least 95% of the SFT student's correct claims there, from one seed apart from those that are reported;
+where none keeps as many, the one that keeps most. The search is the same with the reference and without it. Of the
+paper's measures of agreement max p is taken.
 """
 
 from __future__ import annotations
