@@ -128,9 +128,10 @@ def _clusters(cells: Sequence[Cell], number: int) -> list[str]:
 
 
 def suite_rows(cells: Sequence[Cell]) -> list[Row]:
-    """Violation rate by how the item is asked for: the start, and the end of each arm."""
+    """Violation rate by how the item is asked for: the start, MART's result, and the end of each arm."""
     suite = {p.id: p.tags["suite"] for p in town.proof("heldout")}
-    ends = [("start", _of(cells, ARMS[0].name), 0)]
+    mart = _of(cells, ARMS[0].name)
+    ends = [("start", mart, 0), (KEPT, mart, CHOSEN)]
     ends += [(arm.name, mine, arm.rounds) for arm in ARMS if (mine := _of(cells, arm.name))]
     rows: list[Row] = []
     for name, mine, number in ends:
