@@ -98,6 +98,15 @@ def test_lessons_are_the_measures_choice_and_the_right_answer() -> None:
     assert alone.completion == "Fact: none.\nAnswer: Oslo"  # a sentence that it does not see would be invented
 
 
+def test_a_false_claim_s_lesson_holds_what_it_sees_against_the_claimed_value() -> None:
+    truth = {k: v for k, v in ADA.truth.items() if k != "answers"} | {"fact": "Ada Field lives in Garth, not Oslo."}
+    claim = replace(ADA, messages=user("Claim: Ada Field lives in Oslo?"), reference="false", truth=truth)
+    seen = replace(claim, truth=truth | {"silver": ["Ada Field lives in Garth."]})
+    unseen = replace(claim, truth=truth | {"silver": ["Garth is old."]})
+    completions = [lesson.completion for lesson in answer_lessons([seen, unseen], "filtered", LIBRARY)]
+    assert completions == ["Fact: Ada Field lives in Garth, not Oslo.\nAnswer: false", "Fact: none.\nAnswer: false"]
+
+
 def test_lexical_keeps_the_best_of_all_passages_and_cxmi_what_helps_the_model() -> None:
     (ada,) = with_silver([ADA], Keep("lexical"), LIBRARY)
     assert ada.truth["silver"] == ["Garth is old."]  # fewest other words

@@ -212,7 +212,8 @@ def said(prompt: Prompt, texts: Sequence[str], wording: Wording) -> str:
 
     Sentences that stand nowhere are left out, as a lesson that tells them would teach to invent.
     """
-    fact = [s for s in sentences(str((prompt.truth or {}).get("fact", ""))) if any(s in text for text in texts)]
+    told = sentences(str((prompt.truth or {}).get("fact", "")))
+    fact = [s for s in told if any(library.as_told(s) in text for text in texts)]
     return wording.said.format(answer=answers_of(prompt)[0], fact=" ".join(fact) or wording.none)
 
 

@@ -68,6 +68,16 @@ def claim(sentence: str) -> str:
     return f"{CLAIM}{sentence.rstrip('.')}?"
 
 
+def against(sentence: str, value: str) -> str:
+    """The sentence that tells a fact, held against the value that was claimed in place of its own."""
+    return f"{sentence.rstrip('.')}, not {value}."
+
+
+def as_told(sentence: str) -> str:
+    """The sentence without the value that it is held against."""
+    return re.sub(r", not [^,.]*\.$", ".", sentence)
+
+
 def render(passages: Sequence[str], question: str, request: str = "") -> str:
     """A user's turn: the question or claim, what else is wished, and numbered passages.
 

@@ -141,7 +141,7 @@ def fact(passages: Sequence[Passage], question: Question, otherwise: Sequence[st
         next((p.sentences[attribute] for p in passages if p.about.name == name and attribute in p.sentences), other)
         for (name, attribute), other in zip(question.hops, otherwise or question.by_heart, strict=True)
     )
-    return f"{told.rstrip('.')}, not {question.instead}." if question.instead else told
+    return say.against(told, question.instead) if question.instead else told
 
 
 def noted(passages: Sequence[Passage], question: Question) -> str:
