@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = """
+NO_TORCH = 'sys.modules["torch"] = types.SimpleNamespace(set_num_threads=lambda _: None)  # saves seconds everywhere'
+PROGRAM = f"""
 import sys, tempfile, time, types
 from pathlib import Path
 
-sys.modules["torch"] = types.SimpleNamespace(set_num_threads=lambda _: None)  # saves seconds in every process
-
+{NO_TORCH}
+"""
+PROGRAM += """
 def work(task):
     number, folder = task
     if number < 0:
@@ -99,6 +102,26 @@ def test_no_process_and_no_temporary_folder_outlives_the_one_that_was_killed(
     assert list(tmp_path.glob("tmp*")) == []
     assert said.count("Traceback") == (blow == signal.SIGINT), said  # the first process's own, of KeyboardInterrupt
     assert process.returncode == -blow
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, to look at other processes")
+def test_ctrl_c_while_the_processes_start_is_said_by_the_first_one_only(
+    start: Callable[[str], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    slow = "import os, time, pathlib\npathlib.Path(__file__).with_name(f'pid-{os.getpid()}').touch()\ntime.sleep(100)"
+    (tmp_path / "torch.py").write_text(slow)
+    (tmp_path / "program.py").write_text(PROGRAM.replace(NO_TORCH, ""))
+    with start("long") as process:
+        try:
+            assert waited(lambda: len(list(tmp_path.glob("pid-*"))) == 2, 60)
+            workers = [int(p.name.removeprefix("pid-")) for p in tmp_path.glob("pid-*")]
+            for pid in (*workers, process.pid):  # as a terminal does
+                os.kill(pid, signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert waited(lambda: not any(map(alive, workers)), 5)
+    assert said.count("Traceback") == 1 and "initializer" not in said, said
 
 
 def test_a_task_that_fails_ends_the_others_and_says_why(

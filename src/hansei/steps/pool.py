@@ -83,12 +83,13 @@ class _Abandoned(SystemExit):
 
 def _start(alive: connection.Connection) -> None:
     """Makes a process ready for tasks."""
-    import torch
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes: the first one decides
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))  # nothing to clean up yet
+    threading.Thread(target=_watch, args=(alive,), daemon=True).start()
+    import torch  # takes seconds
 
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes: the first one decides
     signal.signal(signal.SIGTERM, _abandon)
-    threading.Thread(target=_watch, args=(alive,), daemon=True).start()
 
 
 def _abandon(*_: object) -> None:
