@@ -6,6 +6,8 @@ matplotlib is imported only when something is drawn.
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ COLOURS = ("#0b5fa5", "#b3560b", "#177a4b", "#8a2f7d", "#555555", "#c2a200", "#0
 MARKS = "osD^vP*X<"
 """One a series, so that a chart can be read without its colours."""
 GRID = "#dddddd"
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
@@ -47,13 +50,26 @@ def canvas(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG text, the same for the same figure."""
+    """The figure as SVG text, the same for the same figure. Names in it are names: `$` begins no formula."""
     from matplotlib import rc_context
+    from matplotlib.text import Text
 
+    logarithmic = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axis.get_scale() == "log"]
+    formulas = {text for axis in logarithmic for text in axis.findobj(Text)}  # 10 to the power of 3
+    for text in figure.findobj(Text):
+        if text not in formulas:
+            text.set_parse_math(False)
     buffer = io.StringIO()
-    with rc_context(STYLE | {"svg.hashsalt": "hansei"}):
+    style = STYLE | {"svg.hashsalt": "hansei", "text.parse_math": bool(logarithmic)}
+    with rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the words stay words: the viewer has fonts
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    return well_formed("\n".join(line.rstrip() for line in buffer.getvalue().split("\n")))
+
+
+def well_formed(xml: str) -> str:
+    """The text with U+FFFD for each character that XML can't hold, such as an escape in a name."""
+    return _NO_XML.sub("\ufffd", xml)
 
 
 def save(figure: Figure, path: str | Path) -> str:

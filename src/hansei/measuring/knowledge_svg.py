@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from hansei.core.drawing import COLOURS
+from hansei.core.drawing import COLOURS, well_formed
 from hansei.core.result import show_figure
 from hansei.measuring.knowledge_data import BLOOM, Benchmark, Node
 from hansei.measuring.knowledge_glyphs import (
@@ -64,7 +64,7 @@ def draw(benchmark: Benchmark, *, empty_leaves: bool = False) -> Map:
         f'aria-label="Knowledge map of {escape(benchmark.name)}">'
         f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
     )
-    return Map(svg, left_out)
+    return Map(well_formed(svg), left_out)
 
 
 def _hues(place: Place, models: int) -> Sequence[str]:
