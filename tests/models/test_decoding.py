@@ -10,7 +10,8 @@ import torch
 from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from hansei.models.decoding import BLOCK, Written, decode, greedy, sampler
+from hansei.models.decoding import Written, decode, greedy, sampler
+from hansei.models.growing_cache import BLOCK
 
 DICE = torch.Generator().manual_seed(0)
 PROMPTS = [torch.randint(10, 400, (n,), generator=DICE).tolist() for n in (3, 17, 5, 40, 11, 1, 23, 8, 30, 2, 12, 19)]

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers.cache_utils import DynamicSlidingWindowLayer
 
-BLOCK = 64
-"""Positions that a cache grows by when it is full, at least."""
+from hansei.models.growing_cache import GrowingLayer, new_cache
+
 SHED = 8
 """Finished rows leave the batch when they are one in SHED or more."""
 PORTION_CPU, PORTION = 2048, 32768
@@ -178,7 +177,7 @@ class _Forward:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.device = model.get_input_embeddings().weight.device
-        self.cache = _new_cache(model)
+        self.cache = new_cache(model)
         known = accepted(model)
         self.extra = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self.places = "position_ids" in known
@@ -199,7 +198,7 @@ class _Forward:
             portions = _portions(prompts, PORTION_CPU if self.device.type == "cpu" else PORTION)
         caches, logits = [], []
         for portion in portions:
-            self.cache = _new_cache(self.model)
+            self.cache = new_cache(self.model)
             mask_BL = _mask(portion, max(len(prompt) for prompt in portion)).to(self.device)
             place_BL = (mask_BL.cumsum(-1) - 1).clamp(min=0)
             logits.append(self(_left_pad(portion).to(self.device), mask_BL, place_BL))
@@ -226,12 +225,6 @@ class _Forward:
         self.cache.reorder_cache(rows_B)
 
 
-def _new_cache(model: Any) -> Any:
-    cache = DynamicCache(config=model.config)
-    cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
-
-
 def _portions(prompts: Sequence[Sequence[int]], tokens: int) -> list[Sequence[Sequence[int]]]:
     """The prompts in runs of at most `tokens` tokens each, padding included, or of one prompt."""
     portions, start, width = [], 0, 0
@@ -247,74 +240,3 @@ def accepted(model: Any) -> frozenset[str]:
     """Names of the settings that the model's forward pass takes; a PEFT wrapper hides its base's."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     return frozenset(inspect.signature(base.forward).parameters)
-
-
-class GrowingLayer(DynamicLayer):  # type: ignore[misc]
-    """One layer's keys and values [B, H, L, D] as views of buffers with room to grow.
-
-    transformers' own layer copies the whole cache for every new token; this one writes the token in place, and
-    when rows leave, moves a few others into their places.
-    """
-
-    keys: Tensor
-    values: Tensor
-    room_keys: Tensor
-    room_values: Tensor
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-            self.hold([key_states], [value_states], key_states.shape[-2])
-            return key_states, value_states
-        start = self.get_seq_length()
-        end = start + key_states.shape[-2]
-        if end > self.room_keys.shape[-2]:
-            self.hold([self.keys], [self.values], start)
-        self.room_keys[:, :, start:end] = key_states
-        self.room_values[:, :, start:end] = value_states
-        self.keys, self.values = self.room_keys[:, :, :end], self.room_values[:, :, :end]
-        return self.keys, self.values
-
-    def reorder_cache(self, beam_idx: Tensor) -> None:
-        if not self.is_initialized:
-            return  # a layer that shares another's keys and values
-        rows, length = beam_idx.to(self.keys.device), self.get_seq_length()
-        moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero().squeeze(1)
-        self.room_keys[moved, :, :length] = self.room_keys[rows[moved], :, :length]
-        self.room_values[moved, :, :length] = self.room_values[rows[moved], :, :length]
-        self.room_keys, self.room_values = self.room_keys[: len(rows)], self.room_values[: len(rows)]
-        self.keys, self.values = self.room_keys[:, :, :length], self.room_values[:, :, :length]
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        if self.is_initialized:
-            keys, values = ([row[None].expand(repeats, -1, -1, -1) for row in t] for t in (self.keys, self.values))
-            self.hold(keys, values, self.get_seq_length())
-
-    def hold(self, keys: Sequence[Tensor], values: Sequence[Tensor], width: int) -> None:
-        """Takes the rows of all the tensors [B, H, L, D], each padded on the left to `width`, and makes room."""
-        room = width + max(BLOCK, width // 2)
-        self.room_keys, self.room_values = _stacked(keys, width, room), _stacked(values, width, room)
-        self.keys, self.values = self.room_keys[:, :, :width], self.room_values[:, :, :width]
-
-    @classmethod
-    def joined(cls, parts: Sequence[GrowingLayer], width: int) -> GrowingLayer:
-        """One layer with the rows of all."""
-        if not parts[0].is_initialized:
-            return parts[0]
-        layer = cls()
-        layer.lazy_initialization(parts[0].keys, parts[0].values)
-        layer.hold([part.keys for part in parts], [part.values for part in parts], width)
-        return layer
-
-
-def _stacked(parts: Sequence[Tensor], width: int, room: int) -> Tensor:
-    """A buffer [B, H, room, D] with the parts' rows below one another, each ending at position `width`."""
-    _, heads, _, size = parts[0].shape
-    buffer = parts[0].new_empty(sum(len(part) for part in parts), heads, room, size)
-    start = 0
-    for part in parts:
-        rows, padding = slice(start, start + len(part)), width - part.shape[2]
-        buffer[rows, :, :padding] = 0  # what the mask hides must still be a number
-        buffer[rows, :, padding:width] = part
-        start += len(part)
-    return buffer
