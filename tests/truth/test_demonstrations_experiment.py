@@ -21,7 +21,6 @@ from hansei.truth.demonstrations_experiment import Settings, choose, estimate, g
 from hansei.truth.demonstrations_town import Cell, Way, run_cell, slipping
 
 STYLES = {"base": 0.2, "few-shot prompting": 0.5, "SFT, stopped early": 0.4, "SFT": 0.6, "self-play": 0.6, "DITTO": 0.9}
-STYLES |= {"SFT, stopped later": 0.6, "DITTO, later start": 0.7}
 
 
 def measured(scores: dict[str, float | None]) -> dict[str, Any]:
@@ -70,33 +69,23 @@ def test_curve_writers_and_features_are_tables_and_the_chart_is_drawn(tmp_path: 
 
 def test_every_row_has_as_many_points_and_the_best_on_validation_is_taken() -> None:
     ways = grid()
-    assert Counter(way.method for way in ways) == {
-        "SFT": 6,
-        "self-play": 4,
-        "DITTO": 4,
-        "DITTO, later start": 4,
-    }
-    assert len(set(ways)) == 18
-    best = {name: [way for way in ways if way.method == name][2] for name in {w.method for w in ways}}
+    assert Counter(way.method for way in ways) == {"SFT": 4, "self-play": 4, "DITTO": 4} and len(set(ways)) == 12
+    best = {name: [way for way in ways if way.method == name][2] for name in ("SFT", "self-play", "DITTO")}
     found = [
         {"rows": [{"way": asdict(w), "drawn": {"scores": {"p": 0.8 if w in best.values() else 0.5, "q": None}}}]}
         for w in ways
     ]
     chosen, points = choose(found)
-    ditto, late = best["DITTO"], best["DITTO, later start"]
+    ditto = best["DITTO"]
     early = Way("SFT, stopped early", ditto.sft_rate, ditto.sft_steps, ditto.stop_loss)
-    later = Way("SFT, stopped later", late.sft_rate, late.sft_steps, late.stop_loss)
-    assert chosen == {**best, "SFT, stopped early": early, "SFT, stopped later": later}
+    assert chosen == {**best, "SFT, stopped early": early}
     assert len(points) == len(ways) and {p["style"] for p in points} == {0.8, 0.5}
 
 
 def test_the_estimate_counts_the_students() -> None:
-    words = estimate(Settings(seeds=5, writers=10, curve=(1, 7), side_seeds=2, side_writers=4))
-    assert (
-        "50 times a writer and a seed" in words
-        and "20 with self-play and a later start, and 16 with 3 for the curve" in words
-    )
-    assert "and 8 with 3 for the curve" in estimate(Settings(curve=(1, 7), slips=0.0))  # all never slip
+    words = estimate(Settings(seeds=5, writers=10, slips=0.25, curve=(1, 7), side_seeds=2, side_writers=4))
+    assert "50 times a writer and a seed" in words and "20 with self-play, and 16 with 3 for the curve" in words
+    assert "and 8 with 3 for the curve" in estimate(Settings(curve=(1, 7)))  # all never slip
     assert estimate(replace(Settings(), curve=(7,), quick=True)).startswith("0 students to choose")
 
 
@@ -136,7 +125,7 @@ def test_a_cell_measures_every_way_to_learn_on_the_same_requests() -> None:
         Way("DITTO", 2e-3, 2, rate=1e-3, steps=1),
     )
     found = run_cell(Cell(on_shelf("validation")[0].name, 3, 2, "validation", ways, slips=0.25, prompts=3))
-    assert [row["row"] for row in found["rows"]] == list(outcome.ORDER[:6])
+    assert [row["row"] for row in found["rows"]] == list(outcome.ORDER)
     ids = {tuple(row[how]["scores"]) for row in found["rows"] for how in ("drawn", "greedy")}
     assert len(ids) == 1 and len(ids.pop()) == 3
     base = found["rows"][0]["greedy"]
@@ -160,29 +149,26 @@ class InstantPool:
 
     def _found(self, task: Cell) -> dict[str, Any]:
         made = cell(task.writer, task.seed, task.shown, task.slips)
-        if task.split == "validation":
+        if not task.untaught:
             (way,) = task.ways
             return {"rows": [row | {"way": asdict(way)} for row in made["rows"] if row["row"] == way.method]}
-        taught = {way.method for way in task.ways} | ({"base", "few-shot prompting"} if task.untaught else set())
+        taught = {way.method for way in task.ways} | {"base", "few-shot prompting"}
         return made | {"rows": [row for row in made["rows"] if row["row"] in taught]}
 
 
 def test_a_whole_run_ends_in_tables_a_chart_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment, "Pool", InstantPool)
-    settings = Settings(out=str(tmp_path), seeds=2, writers=3, curve=(1, 7), side_seeds=1, side_writers=2)
+    settings = Settings(out=str(tmp_path), seeds=2, writers=3, slips=0.25, curve=(1, 7), side_seeds=1, side_writers=2)
     result = experiment.run(settings)
     told = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert [row["row"] for row in told["rows"]] == list(outcome.ORDER) and told["seeds"] == [0, 1]
     assert [row["ditto"]["n"] for row in told["parts"]["curve"]] == [8, 24]
     played = next(row for row in told["rows"] if row["row"] == "self-play")
-    assert played["style"]["n"] == played["ditto_over"]["n"] == 12 and told["rows"][5]["style"]["n"] == 24
-    assert told["rows"][-1]["row"] == "DITTO, later start" and told["rows"][-1]["style"]["n"] == 12
-    assert told["rows"][3]["later_over"] == told["rows"][3]["later_over"] | {"value": 1.0, "n": 12}  # 0.7 against 0.6
-    assert told["rows"][5]["later_over"]["value"] == 0.0
+    assert played["style"]["n"] == played["ditto_over"]["n"] == 12 and told["rows"][-1]["style"]["n"] == 24
     steady = told["parts"]["steady"]
     assert [row["row"] for row in steady] == [name for name in outcome.ORDER if name != "self-play"]
     assert {row["style"]["n"] for row in steady} == {8}
-    assert set(told["ways"]) == set(outcome.ORDER[2:]) and len(told["search"]) == 18
+    assert set(told["ways"]) == {"SFT, stopped early", "SFT", "self-play", "DITTO"} and len(told["search"]) == 12
     assert (tmp_path / "demonstrations.svg").is_file() and "few-shot prompting" in str(result)
     experiment.run(replace(settings, writers=1))  # no interval from one writer, and a chart all the same
     quick = experiment.run(replace(settings, quick=True))

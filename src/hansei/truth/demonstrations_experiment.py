@@ -1,10 +1,9 @@
 """The demonstrations experiment (DITTO, arXiv 2406.00888) on the town: `hansei papers run demonstrations`.
 
-Held-out writers, whose styles the base has never met, each show a few letters, in which they now and then forget a
-habit of theirs (`slips`): the letters of one who never does tell SFT all, and leave nothing to be better at. Students
-learn from these by SFT, self-play and DITTO; beside them stand the base and few-shot prompting. All write on new
-topics, half of the time asked in a wording that is in no demonstration, and the exact judge counts the features of
-style.
+Held-out writers, whose styles the base has never met, each show a few letters. Students learn from these by SFT,
+self-play and DITTO; beside them stand the base and few-shot prompting. All write on new topics, half of the time asked
+in a wording that is in no demonstration, and the exact judge counts the features of style. The letters of a writer who
+never forgets a habit tell SFT all, and leave nothing to be better at; with `slips` some are forgotten.
 
 Learning rate and number of steps of each row are chosen on validation writers with a seed of its own, from as many
 points for every row. Then ten or more held-out writers are measured over several seeds: of the letters that are shown
@@ -31,16 +30,13 @@ SEARCH_SEED = 1000  # apart from the seeds that are reported
 SHOWN = 7
 """Demonstrations of the main table."""
 SEARCH_WRITERS = 3
-SFT_TRIED = ((1e-3, 80), (1e-3, 160), (1e-3, 320), (2e-3, 160), (2e-3, 320), (4e-3, 80))
+SFT_TRIED = ((1e-3, 80), (1e-3, 160), (1e-3, 320), (2e-3, 160))
 """Learning rates and steps that are tried for SFT alone."""
 START_RATE, START_STEPS, STOP_LOSSES = 2e-3, 40, (0.4, 0.2)
 """The SFT that self-play and DITTO go on from, stopped as in the paper: after the first step with a lower loss."""
 RATES, STEPS = (4e-4, 8e-4), 30
 """What is tried for self-play and DITTO after each of these starts."""
-LATER_STEPS, LATER_LOSSES, LATER_RATES = 80, (0.05, 0.01), (2e-4, 4e-4)
-"""What is tried for DITTO from a later start, where little is left to learn from the demonstrations themselves."""
-LATER = ("SFT, stopped later", "DITTO, later start")
-SECONDS_POINT, SECONDS_CELL, SECONDS_FEWER, SECONDS_EXTRA = 11.0, 23.0, 22.0, 14.0  # on one quiet core, rounded up
+SECONDS_POINT, SECONDS_CELL, SECONDS_FEWER, SECONDS_PLAY = 11.0, 23.0, 22.0, 11.0  # on one quiet core, rounded up
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,13 @@ class Settings:
     """Seeds of the main table, besides the one that the search uses."""
     writers: int = 10
     """Held-out writers, at most 20."""
-    slips: float = 0.25
-    """How likely a writer leaves out a habit in a letter that is shown; each habit and letter by itself."""
+    slips: float = 0.0
+    """How likely a writer forgets a habit in a letter that is shown; each habit and letter by itself."""
     curve: tuple[int, ...] = (1, 3, 7, 10)
     """Numbers of demonstrations of the curve."""
     side_seeds: int = 2
-    """Seeds, at most `seeds`, of what stands beside the main rows: self-play, DITTO from a later start, the curve's
-    other points, and writers who never slip."""
+    """Seeds, at most `seeds`, of what stands beside the main rows: self-play, the curve's other points, and writers who
+    never slip."""
     side_writers: int = 4
     """Writers, at most `writers`, of the curve's other points and of those who never slip; without self-play."""
     workers: int = 2
@@ -140,37 +136,31 @@ def estimate(settings: Settings) -> str:
     points = 0 if settings.quick else len(grid()) * SEARCH_WRITERS
     main = settings.writers * settings.seeds
     seeds, writers = _side(settings)
-    extra, fewer = settings.writers * seeds, seeds * writers * len(_side_points(settings))
-    seconds = points * SECONDS_POINT + main * SECONDS_CELL + 2 * extra * SECONDS_EXTRA + fewer * SECONDS_FEWER
+    plays, fewer = settings.writers * seeds, seeds * writers * len(_side_points(settings))
+    seconds = points * SECONDS_POINT + main * SECONDS_CELL + plays * SECONDS_PLAY + fewer * SECONDS_FEWER
     return (
-        f"{points} students to choose settings; {main} times a writer and a seed with 3 students each, {extra} with "
-        f"self-play and a later start, and {fewer} with 3 for the curve and for writers who never slip; about "
+        f"{points} students to choose settings; {main} times a writer and a seed with 3 students each, {plays} with "
+        f"self-play, and {fewer} with 3 for the curve and for writers who never slip; about "
         f"{seconds / 60 / settings.workers:.0f} minutes with {settings.workers} processes"
     )
 
 
 def grid() -> list[Way]:
-    """The points of the search: six for SFT, and four for every other row."""
+    """The points of the search: as many for every row."""
     from hansei.truth.demonstrations_town import Way
 
     played: tuple[Taught, ...] = ("self-play", "DITTO")
     alone = [Way("SFT", rate, steps) for rate, steps in SFT_TRIED]
-    early = [
+    return alone + [
         Way(name, START_RATE, START_STEPS, stop, rate, STEPS)
         for name in played
         for stop in STOP_LOSSES
         for rate in RATES
     ]
-    later = [
-        Way("DITTO, later start", START_RATE, LATER_STEPS, stop, rate, STEPS)
-        for stop in LATER_LOSSES
-        for rate in LATER_RATES
-    ]
-    return alone + early + later
 
 
 def choose(found: Sequence[Mapping[str, Any]]) -> tuple[dict[Taught, Way], list[dict[str, Any]]]:
-    """The way of each row that meets most features of style on validation writers, and DITTO's starts."""
+    """The way of each row that meets most features of style on validation writers, and DITTO's start."""
     from hansei.truth.demonstrations_town import Way
 
     tried: dict[Way, list[float]] = {}
@@ -180,13 +170,12 @@ def choose(found: Sequence[Mapping[str, Any]]) -> tuple[dict[Taught, Way], list[
             tried.setdefault(Way(**row["way"]), []).extend(scores)
     means = {way: sum(scores) / len(scores) for way, scores in tried.items()}
     best = {way.method: way for way in sorted(means, key=lambda way: means[way])}  # the best of each row comes last
-    return best | _starts(best), [asdict(way) | {"style": round(mean, 4)} for way, mean in means.items()]
+    return best | _start(best["DITTO"]), [asdict(way) | {"style": round(mean, 4)} for way, mean in means.items()]
 
 
-def _starts(best: Mapping[Taught, Way]) -> dict[Taught, Way]:
-    """The SFT that DITTO starts from, as rows of their own: the early one is what the paper compares with."""
-    of: dict[Taught, Taught] = {"SFT, stopped early": "DITTO", "SFT, stopped later": "DITTO, later start"}
-    return {name: replace(best[ditto], method=name, rate=0.0, steps=0) for name, ditto in of.items()}
+def _start(ditto: Way) -> dict[Taught, Way]:
+    """The SFT that DITTO starts from, as a row of its own: what the paper compares with."""
+    return {"SFT, stopped early": replace(ditto, method="SFT, stopped early", rate=0.0, steps=0)}
 
 
 def _search(settings: Settings, pool: Pool) -> tuple[dict[Taught, Way], list[dict[str, Any]]]:
@@ -196,7 +185,7 @@ def _search(settings: Settings, pool: Pool) -> tuple[dict[Taught, Way], list[dic
 
     if settings.quick:
         first = {way.method: way for way in reversed(grid())}
-        return first | _starts(first), []
+        return first | _start(first["DITTO"]), []
     writers = on_shelf("validation")[:SEARCH_WRITERS]
     cells = [
         Cell(w.name, SEARCH_SEED, SHOWN, "validation", (way,), settings.slips, untaught=False)
@@ -213,8 +202,7 @@ def _finals(settings: Settings, pool: Pool, ways: Mapping[Taught, Way]) -> list[
 
     names = [w.name for w in on_shelf("heldout")[: settings.writers]]
     seeds, few = _side(settings)
-    every = tuple(way for way in ways.values() if way.method not in LATER)
-    later = tuple(way for way in ways.values() if way.method in LATER)
+    every = tuple(ways.values())
     fewer = tuple(way for way in every if way.method != "self-play")
     cells = [
         Cell(name, seed, SHOWN, "heldout", every if seed < seeds else fewer, settings.slips)
@@ -227,13 +215,6 @@ def _finals(settings: Settings, pool: Pool, ways: Mapping[Taught, Way]) -> list[
         for seed in range(seeds)
         for name in names[:few]
     ]
-    if not settings.quick:
-        cells += [
-            Cell(name, seed, SHOWN, "heldout", later, slips, untaught=False)
-            for slips, among in ((settings.slips, names), (0.0, names[:few]))[: 2 if settings.slips else 1]
-            for seed in range(seeds)
-            for name in among
-        ]
     return pool.run(run_cell, cells, "writers")
 
 

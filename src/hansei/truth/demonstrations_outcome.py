@@ -12,26 +12,15 @@ from hansei.core.result import Row
 
 Found = Sequence[Mapping[str, Any]]
 """Cells, as `demonstrations_town.run_cell` returns them."""
-ORDER = (
-    "base",
-    "few-shot prompting",
-    "SFT, stopped early",
-    "SFT",
-    "self-play",
-    "DITTO",
-    "SFT, stopped later",
-    "DITTO, later start",
-)
-OURS, LATER = "DITTO", "DITTO, later start"
-CURVE = (*ORDER[:4], OURS)
-"""Methods of the curve."""
+ORDER = ("base", "few-shot prompting", "SFT, stopped early", "SFT", "self-play", "DITTO")
+OURS = "DITTO"
 Scores = Mapping[str, float | None]
 """Prompt id to a value; None where it is not measured."""
 
 
 def main_rows(cells: Found, how: str = "drawn") -> list[Row]:
     """A row a method: style, topic, and how often DITTO's letter is the closer one."""
-    ours, later = (_values(cells, name, how, "scores") for name in (OURS, LATER))
+    ours = _values(cells, OURS, how, "scores")
     made: list[Row] = []
     for name in _measured(cells):
         scores = _values(cells, name, how, "scores")
@@ -46,8 +35,6 @@ def main_rows(cells: Found, how: str = "drawn") -> list[Row]:
                 "ditto_over": _figure(_wins(ours, scores)),
                 "ditto_lead": _figure(_each(_wins(ours, scores), _lead)),
             }
-        if later and name != LATER:
-            row["later_over"] = _figure(_wins(later, scores))
         made.append(row)
     return made
 
@@ -57,7 +44,7 @@ def curve_rows(cells: Found, numbers: Sequence[int]) -> list[Row]:
     made: list[Row] = []
     for shown in sorted(numbers):
         mine = [c for c in cells if c["cell"]["shown"] == shown]
-        scores = {name: _values(mine, name, "drawn", "scores") for name in CURVE}
+        scores = {name: _values(mine, name, "drawn", "scores") for name in ORDER if name != "self-play"}
         row: dict[str, Any] = {"row": f"{shown} demonstrations", "shown": shown}
         row |= {_column(name): _figure(table) for name, table in scores.items()}
         for other in ("few-shot prompting", "SFT, stopped early", "SFT"):
@@ -99,13 +86,13 @@ def chart(rows: Sequence[Row], curve: Sequence[Row], path: Path) -> str:
 
     figure, (left, right) = drawing.canvas(1, 2, width=8.4, height=3.4)
     for place, row in enumerate(rows):
-        _bar(left, place, row["style"], drawing.COLOURS[ORDER.index(row["row"])])
-    left.set_xticks(range(len(rows)), [row["row"].replace(" ", "\n") for row in rows], fontsize=6)
+        _bar(left, place, row["style"], drawing.COLOURS[place])
+    left.set_xticks(range(len(rows)), [row["row"].replace(" ", "\n") for row in rows], fontsize=8)
     left.set_ylabel("features of style met, %")
     left.set_ylim(0, 100)
-    for name in CURVE:
+    for place, name in enumerate(ORDER):
         points = [row for row in curve if _column(name) in row]
-        _points(right, [row["shown"] for row in points], [row[_column(name)] for row in points], name)
+        _points(right, [row["shown"] for row in points], [row[_column(name)] for row in points], place, name)
     right.set_xlabel("demonstrations")
     right.set_ylim(0, 100)
     right.legend(fontsize=7)
@@ -117,10 +104,9 @@ def _bar(axis: Any, place: int, figure: Figure, colour: str) -> None:
     axis.errorbar(place, 100 * (figure.value or 0.0), yerr=_reach([figure]), color="black", linewidth=0.8, capsize=2)
 
 
-def _points(axis: Any, shown: Sequence[int], figures: Sequence[Figure], name: str) -> None:
+def _points(axis: Any, shown: Sequence[int], figures: Sequence[Figure], place: int, name: str) -> None:
     from hansei.core.drawing import COLOURS, MARKS
 
-    place = ORDER.index(name)
     values = [100 * (figure.value or 0.0) for figure in figures]
     style = {"color": COLOURS[place], "marker": MARKS[place], "markersize": 4, "linewidth": 1.2, "elinewidth": 0.7}
     axis.errorbar(shown, values, yerr=_reach(figures), label=name, **style)
@@ -135,13 +121,8 @@ def _reach(figures: Sequence[Figure]) -> list[list[float]]:
 
 
 def _column(name: str) -> str:
-    return {
-        "few-shot prompting": "few_shot",
-        "self-play": "self_play",
-        "SFT, stopped early": "early_sft",
-        "SFT, stopped later": "later_sft",
-        "DITTO, later start": "later_ditto",
-    }.get(name, name.lower())
+    short = {"few-shot prompting": "few_shot", "self-play": "self_play", "SFT, stopped early": "early_sft"}
+    return short.get(name, name.lower())
 
 
 def _measured(cells: Found) -> list[str]:
@@ -181,9 +162,7 @@ def _lead(win: float) -> float:
 
 def _wins(ours: Table, theirs: Table) -> Table:
     """1 where our letter is closer to the style, 0.5 at a tie, 0 where theirs is; on the cells that have both."""
-    return {
-        key: {id: _win(ours[key][id], v) for id, v in values.items()} for key, values in theirs.items() if key in ours
-    }
+    return {key: {id: _win(ours[key][id], v) for id, v in values.items()} for key, values in theirs.items()}
 
 
 def _win(a: float | None, b: float | None) -> float | None:

@@ -23,8 +23,8 @@ from hansei.town.letters_words import STYLE
 from hansei.truth import demonstrations as method
 
 MODEL = "town:letters"
-Taught = Literal["SFT, stopped early", "SFT", "self-play", "DITTO", "SFT, stopped later", "DITTO, later start"]
-"""SFT that was stopped is what DITTO starts from; `SFT` is as long as is best for it alone."""
+Taught = Literal["SFT, stopped early", "SFT", "self-play", "DITTO"]
+"""The first is what DITTO starts from; `SFT` is as long as is best for it alone."""
 UNTAUGHT = ("base", "few-shot prompting")
 LONGEST = 64
 """Tokens of a letter at most; the town's have half as many."""
@@ -69,7 +69,7 @@ class Cell:
     ways: tuple[Way, ...]
     """Students."""
     slips: float = 0.0
-    """How likely the writer leaves out a habit in a letter that is shown; each habit and letter by itself."""
+    """How likely the writer forgets a habit in a letter that is shown; each habit and letter by itself."""
     prompts: int = 12
     """Requests that all are measured on."""
     untaught: bool = True
@@ -131,7 +131,7 @@ def teach(model: str, way: Way, shown: Sequence[Prompt], seed: int, folder: Path
     if not way.steps:
         return start
     dpo = replace(sft, learning_rate=way.rate, steps=way.steps, batch=BATCH)
-    own = method.SPIN if way.method == "self-play" else method.DITTO
+    own = method.DITTO if way.method == "DITTO" else method.SPIN
     play = replace(own, sampling=replace(own.sampling, max_new_tokens=LONGEST))
     return method.ditto(start, shown, folder / f"student-{number}", dpo, play)
 
