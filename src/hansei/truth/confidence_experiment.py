@@ -31,15 +31,15 @@ VERSION = "3"
 SEARCH_SEED = 1000
 WITHIN = 0.01
 """How much accuracy a choice may lose against the base on validation people."""
-SFT_RATES, SFT_STEPS = (1e-4, 2e-4), (30, 60)
+SFT_RATES, SFT_STEPS = (1e-4, 2e-4), (30, 50)
 RL_RATES, RL_STEPS = (1e-4, 3e-4), (5, 10)
-TAUGHT, CHOSEN_BY, ASKED = 40, 40, 20
+TAUGHT, CHOSEN_BY, ASKED = 30, 40, 20
 """People of each fame that are taught about, that settings are chosen by, and that are measured, six questions each.
-The train shelf has 34 popular people, the validation shelf 12."""
+The validation shelf has 12 popular people."""
 OURS, PAPERS = "chains by their shares", "one lesson a cluster"
 DRAWN = 4
-QUICK = ((1e-4, 60), (1e-4, 10))
-SECONDS = {"chains": 25.0, "sft": 0.6, "rl": 2.0, "measured": 10.0, "untaught": 25.0}  # one core, rounded up
+QUICK = ((1e-4, 50), (1e-4, 10))
+SECONDS = {"chains": 20.0, "sft": 0.6, "rl": 2.0, "measured": 10.0, "untaught": 25.0}  # one core, rounded up
 
 
 @dataclass(frozen=True)
