@@ -79,7 +79,12 @@ def test_an_interrupt_says_which_command_goes_on(run: Run, monkeypatch: pytest.M
     failing_with(KeyboardInterrupt(), monkeypatch)
     code, out, err = run("learn", "--prompts", "my prompts.jsonl")
     assert (code, out) == (130, "")
-    assert one_line(err).endswith("hansei learn --prompts 'my prompts.jsonl'\n")
+    assert one_line(err).endswith(
+        "finished work is kept, and this goes on with it: hansei learn --prompts 'my prompts.jsonl'\n"
+    )
+    for more, said in (("--out=o", "finished work is kept"), ("--limit=1", "without --out nothing was kept")):
+        code, _, err = run("measure", "science", more)
+        assert code == 130 and said in one_line(err)
 
 
 def test_a_defect_of_ours_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
