@@ -69,11 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hansei: {visible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        nothing = tokens[:1] == ["measure"] and not any(token.startswith("--out") for token in tokens)
-        kept = (
-            "without --out nothing was kept; again:" if nothing else "finished work is kept, and this goes on with it:"
-        )
-        print(f"hansei: interrupted; {kept} {shlex.join(['hansei', *tokens])}", file=sys.stderr)
+        kept = "finished work is kept, and this goes on with it"
+        if tokens[:1] == ["measure"] and not any(token.startswith("--out") for token in tokens):
+            kept = "without --out nothing was kept; again"
+        print(f"hansei: interrupted; {kept}: {shlex.join(['hansei', *tokens])}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
