@@ -5,7 +5,7 @@ people on the train shelf are ranked, with the registry as reference or by the b
 by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
 
 Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those
-that keep at least 95% of the SFT student's correct claims there, from one seed apart from those that are reported;
+that keep at least 92% of the SFT student's correct claims there, from one seed apart from those that are reported;
 where none keeps as many, the one that keeps most. The search is the same with the reference and without it. Of the
 paper's measures of agreement max p is taken.
 """
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 VERSION = "4"
 SEARCH_SEED = 1000
-TRIED = ((6e-5, 30, 0.0), (6e-5, 60, 3.0), (6e-5, 120, 3.0), (6e-5, 120, 4.0), (1.2e-4, 120, 3.0))
+TRIED = ((6e-5, 30, 0.0), (6e-5, 120, 3.0), (6e-5, 120, 2.5), (1.2e-4, 120, 2.5))
 """Learning rates, step counts and length penalties to choose from. A life has two to six facts, four on average."""
 BETA = 0.1
 REWARDS: tuple[Reward, ...] = ("reference", "max")
-KEPT = 0.95
+KEPT = 0.92
 """Least share of the SFT student's correct claims that a choice keeps on validation people; the proof needs 0.9."""
 QUICK = (6e-5, 60, 3.0)
 SECONDS = {
