@@ -14,6 +14,14 @@ from hansei.truth import factuality_outcome as outcome
 from hansei.truth.factuality_cells import Cell, Run
 
 
+def test_every_student_of_the_search_is_a_row() -> None:
+    head = {"reward": "reference", "learning_rate": 6e-5, "beta": 0.1, "steps": 30, "gamma": 3.0}
+    start = row("SFT", 2, 4)
+    found = outcome.searched([{"rows": [start, {**row("with reference", 2, 1), **head}]}])
+    assert [r["row"] for r in found] == ["SFT", "with reference: 30 steps at 6e-05, gamma 3"]
+    assert found[1]["wrong_claims"].value == 1.0 and found[1]["wrong_claims"].n == len(start["wrong"])
+
+
 def point(reward: str, steps: int, wrong: float, kept: float) -> dict[str, Any]:
     return {
         "reward": reward,

@@ -80,6 +80,7 @@ def run(settings: Settings) -> Result:
         Pool(settings.workers, journal, VERSION, model="town:registry") as pool,
     ):
         points: list[dict[str, Any]] = []
+        tried: list[dict[str, Any]] = []
         if settings.quick:
             runs = [_run(name, *QUICK) for name in REWARDS]
         else:
@@ -99,6 +100,7 @@ def run(settings: Settings) -> Result:
             **outcome.apart(found),
             "samples-by-length": outcome.by_length(found),
             "pairs": outcome.about_pairs(found),
+            **({"search": outcome.searched(tried)} if tried else {}),
         },
         numbers=frozenset({"correct_claims", "wrong_claims", "seldom_told"}),
         notes=(

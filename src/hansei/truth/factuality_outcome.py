@@ -56,6 +56,23 @@ def points(found: Cells) -> list[dict[str, Any]]:
     return made
 
 
+def searched(found: Cells) -> list[Row]:
+    """A row for every student of the search, beside the SFT student, on validation people."""
+    return [
+        {
+            "row": row["row"] if row["row"] == "SFT" else _way(row),
+            "correct_claims": statistics.bootstrap(list(row["correct"].values())),
+            "wrong_claims": statistics.bootstrap(list(row["wrong"].values())),
+        }
+        for cell in found
+        for row in cell["rows"]
+    ]
+
+
+def _way(row: Mapping[str, Any]) -> str:
+    return f"{row['row']}: {row['steps']} steps at {row['learning_rate']:g}, gamma {row['gamma']:g}"
+
+
 def rows(found: Cells, which: Which = known) -> list[Row]:
     """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim).
 
