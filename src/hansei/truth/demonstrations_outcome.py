@@ -95,7 +95,7 @@ def chart(rows: Sequence[Row], curve: Sequence[Row], path: Path) -> str:
         _points(right, [row["shown"] for row in points], [row[_column(name)] for row in points], place, name)
     right.set_xlabel("demonstrations")
     right.set_ylim(0, 100)
-    right.legend(fontsize=7)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncol=6, fontsize=7)
     return drawing.save(figure, path)
 
 
