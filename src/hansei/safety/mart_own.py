@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
+from hansei.core.settings import above_zero, at_least
 
 if TYPE_CHECKING:
     from hansei.core.records import Prompt
@@ -103,6 +104,9 @@ class Settings:
                 raise BadInput(f"{name}: {getattr(self, name)} can't be tuned: give a folder or a Hugging Face name")
         if (self.helpful_judge is None) != (self.helpful_above is None):
             raise BadInput("helpful_judge and helpful_above go together: give both or neither")
+        at_least(self, 1, "attacks", "rounds", "answers", "max_new_tokens", "steps", "batch", "max_length")
+        at_least(self, 0, "instructions", "exercises", "temperature", "seed")
+        above_zero(self, "learning_rate")
 
 
 def run(settings: Settings) -> Result:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
+from hansei.core.settings import above_zero, at_least
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -92,6 +93,9 @@ class Settings:
             raise BadInput(f"batch: a multiple of 4 was expected, found {self.batch}")
         if self.faithful and self.judge == "reference":
             raise BadInput("faithful: a model as --judge was expected, to rate the reflections")
+        at_least(self, 1, "max_new_tokens", "smallest", "sft_steps", "batch", "max_length")
+        at_least(self, 0, "drawn", "rl_steps", "faithful", "seed")
+        above_zero(self, "sft_rate", "rl_rate")
 
 
 def run(settings: Settings) -> Result:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
+from hansei.core.settings import above_zero, at_least
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -94,6 +95,10 @@ class Settings:
             raise BadInput(f"model: {self.model} can't be tuned: give a folder or a Hugging Face name")
         if (self.prompts is None) != (self.judge is None):
             raise BadInput("prompts and judge go together: give both, or neither to teach only")
+        at_least(self, 1, "sft_steps", "steps", "batch", "resample", "samples", "max_new_tokens", "max_length")
+        at_least(self, 1, "lora_rank", "lora_alpha")
+        at_least(self, 0, "stop_loss", "micro_batch", "expert", "replay", "inter_model", "seed")
+        above_zero(self, "sft_learning_rate", "learning_rate", "beta", "temperature")
 
 
 def run(settings: Settings) -> Result:
