@@ -127,8 +127,8 @@ def test_lives_tell_two_to_six_facts_and_what_is_known_best_first() -> None:
     told = [[claim.attribute for claim in grading.claims(life)] for life in lives]
     for kinds in told:
         assert set(kinds[:3]) <= set(registry_text.OFTEN) and not set(kinds[3:]) & set(registry_text.OFTEN)
-    for group in (registry_text.OFTEN, set(ATTRIBUTES) - set(registry_text.OFTEN)):
-        seen = Counter(kind for kinds in told for kind in kinds if kind in group)
+    for kinds_of in (registry_text.OFTEN, set(ATTRIBUTES) - set(registry_text.OFTEN)):
+        seen = Counter(kind for kinds in told for kind in kinds if kind in kinds_of)
         assert len(seen) == 3 and min(seen.values()) > 0.8 * max(seen.values())
 
 
