@@ -296,7 +296,8 @@ def test_a_table_and_a_chart_of_all_conditions_are_written(
     where = ["--base-url", server, "--judge", "rules", "--out", str(tmp_path)]
     found = measured(capsys, "--model", "openai:agent", *where, "--samples", "2", "--variant", "all")
     assert [row["row"] for row in found["rows"]] == list(CONDITIONS)
-    assert json.loads((tmp_path / "result.json").read_text()) == found
+    peak = {"peak_rss_mb": found["peak_rss_mb"]}  # grows a little between the file and the line
+    assert json.loads((tmp_path / "result.json").read_text()) | peak == found
     chart = (tmp_path / "deception.svg").read_text()
     assert all(name.partition("-")[0] in chart for name in CONDITIONS) and chart.count("n=2/2/2") >= len(CONDITIONS)
 
