@@ -79,14 +79,12 @@ def run(settings: Settings) -> Result:
         Journal.open(Path(settings.out)) as journal,
         Pool(settings.workers, journal, VERSION, model="town:registry") as pool,
     ):
-        points: list[dict[str, Any]] = []
         tried: list[dict[str, Any]] = []
         if settings.quick:
             runs = [_run(name, *QUICK) for name in REWARDS]
         else:
             tried = pool.run(run_cell, [Cell(SEARCH_SEED, search(), "validation")], "search")
-            points = outcome.points(tried)
-            runs = choose(points)
+            runs = choose(outcome.points(tried))
         cells = [Cell(seed, tuple(runs), "heldout") for seed in range(settings.seeds)]
         found = pool.run(run_cell, cells, "seeds")
     table = outcome.rows(found)
@@ -111,7 +109,7 @@ def run(settings: Settings) -> Result:
                 for r in runs
             ),
         ),
-        more={"judge": "town (exact)", "search": points, "counts": found[0]["counts"], "lives": outcome.told(found)},
+        more={"judge": "town (exact)", "counts": found[0]["counts"], "lives": outcome.told(found)},
         files=(outcome.chart(table, Path(settings.out) / "factuality.svg"),),
         seeds=range(settings.seeds),
         errors=sum(row["errors"] for cell in found for row in cell["rows"]),
