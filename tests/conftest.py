@@ -13,6 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # for tiny.py
 
 from tiny import tiny_llama, tiny_qwen2
 
+from hansei.core import progress_lines
+
+
+@pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come by time: what a command says on stderr would depend on how fast the machine is."""
+    monkeypatch.setattr(progress_lines, "PAUSE", 3600.0)
+
 
 @pytest.fixture(scope="session")
 def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> str:

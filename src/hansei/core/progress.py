@@ -1,20 +1,23 @@
-"""A progress bar with rate and remaining time: on a terminal only, and on stderr, so that output stays clean."""
+"""How far work has come, on stderr, so that output stays clean: a bar on a terminal, plain lines in a log file."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
+
+from hansei.core.progress_lines import Lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 Item = TypeVar("Item")
 
-_shown: ContextVar[Progress | None] = ContextVar("shown", default=None)
-"""The bars on the screen; an inner bar joins them, as a terminal has room for one live display."""
+_shown: ContextVar[Progress | Lines | None] = ContextVar("shown", default=None)
+"""The bars on the screen, or the lines; an inner bar joins them, as a terminal has room for one live display."""
 
 
 def progress(items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
@@ -31,15 +34,16 @@ def progress(items: Iterable[Item], label: str, total: int | None = None) -> Ite
 def counting(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A bar for work that is not one by one: call the yielded function with how much is done since.
 
-    Silent where stderr is no terminal.
+    Where stderr is no terminal, work of more than 10 s says how far it is in lines. Silent in the processes of a
+    pool: the one that waits for them shows how many of their tasks are done.
     """
-    if not sys.stderr.isatty():
+    if multiprocessing.parent_process() is not None:
         yield lambda done: None
         return
     bars = _shown.get()
     token = None
     if bars is None:
-        bars = _bars()
+        bars = _bars() if sys.stderr.isatty() else Lines()
         token = _shown.set(bars)
         bars.start()
     task = bars.add_task(label, total=total)

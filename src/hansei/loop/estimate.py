@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hansei.core.progress_lines import duration
 from hansei.core.records import Chat, Prompt
 from hansei.loop.speed import answering, measured, size_of
 from hansei.models.load import ENDPOINT
@@ -97,11 +98,10 @@ class Estimate:
     def __str__(self) -> str:
         head = ("", "calls", "tokens read", "tokens written", "time", "cost")
         rows = [
-            (f"{x.who} ({x.name})", *_counts(x.work), _duration(x.seconds), x.charge.partition(":")[0])
-            for x in self.loads
+            (f"{x.who} ({x.name})", *_counts(x.work), _time(x.seconds), x.charge.partition(":")[0]) for x in self.loads
         ]
         whole = sum((load.work for load in self.loads), Work())
-        rows.append(("all", *_counts(whole), _duration(self.seconds), self.charge))
+        rows.append(("all", *_counts(whole), _time(self.seconds), self.charge))
         table = [head, *rows]
         wide = [max(len(row[i]) for row in table) for i in range(len(head))]
         lines = [
@@ -201,9 +201,5 @@ def _money(dollars: float) -> str:
     return f"${dollars:,.2f}" if dollars >= 0.1 or not dollars else f"${dollars:.2g}"
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _time(seconds: float | None) -> str:
+    return "unknown" if seconds is None else duration(seconds)
