@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hansei.core.progress_lines import Lines
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_shown: ContextVar[Progress | Lines | None] = ContextVar("shown", default=None)
-"""The bars on the screen, or the lines; an inner bar joins them, as a terminal has room for one live display."""
+_shown: ContextVar[Any] = ContextVar("shown", default=None)
+"""The bars on the screen, or the Lines; an inner bar joins them, as a terminal has room for one live display."""
 
 
 def progress(items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
