@@ -98,7 +98,7 @@ class World:
         rounds = [self._round(cell, n, 0.5 * left ** (n / last)) for n in range(last + 1)]
         which = ["start", "chosen", "final"] if cell.arm.name == "MART" else ["final"]
         attacked = {w: {f"id of {name}": float(w == "start") for _, name in attacks} for w in which}
-        chosen = 3 - cell.seed if last > 1 and cell.split == "heldout" else last
+        chosen = 3 - cell.seed % 2 if last > 1 and cell.split == "heldout" else last
         return {
             "cell": dataclasses.asdict(cell),
             "rounds": rounds,
@@ -187,11 +187,14 @@ def test_arms_of_one_round_are_given_marts_lessons_and_attacks_of_their_seed(wor
 def test_the_choice_of_a_rate_keeps_the_target_helpful_and_no_seed_of_the_table_takes_part(
     world: World, tmp_path: Path
 ) -> None:
-    result = experiment.run(Settings(out=str(tmp_path), seeds=2, workers=1))
+    result = experiment.run(Settings(out=str(tmp_path), seeds=2, first_seed=5, workers=1))
     rates = result.more["rates"]
     assert rates[ARMS[1].name] == min(experiment.RATES)  # at the higher one half of the help is lost
     searched = {c.seed for c in world.made if isinstance(c, Cell) and c.split == "validation"}
     assert searched == {experiment.SEARCH_SEED} and experiment.SEARCH_SEED not in result.seeds
+    proved = [c.seed for c in world.made if isinstance(c, Cell) and c.split == "heldout"]
+    assert sorted(proved) == sorted([5, 6] * len(ARMS)) and result.seeds == range(5, 7)
+    assert [task.seed for task in world.made if isinstance(task, cells.Start)] == [experiment.SEARCH_SEED, 5, 6]
     tried = [(p["row"], p["rate"]) for p in result.more["search"]]
     assert sorted(tried) == sorted((arm.name, rate) for arm in ARMS for rate in experiment.RATES)
 
@@ -218,6 +221,13 @@ def test_a_dry_run_counts_and_makes_nothing(world: World, tmp_path: Path, capsys
     result = experiment.run(Settings(out=str(tmp_path / "none"), dry_run=True))
     assert "6 arms: 18 targets to choose learning rates, 30 to be measured" in capsys.readouterr().out
     assert result.rows == [] and world.made == [] and not (tmp_path / "none").exists()
+
+
+def test_seeds_that_are_the_searchs_are_refused() -> None:
+    assert Settings(first_seed=995).chosen_seeds == range(995, 1000)
+    for first in (-1, 996):
+        with pytest.raises(BadInput, match="first_seed"):
+            Settings(first_seed=first)
 
 
 @pytest.mark.parametrize("field", ["seeds", "workers"])

@@ -40,6 +40,8 @@ class Settings:
     """Folder of the journal, the start models and the chart; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Seeds of the start models, the attacks and the tuning, besides the one that the search uses."""
+    first_seed: int = 0
+    """The first of them. Others than those that have been looked at make a proof of their own."""
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
@@ -50,6 +52,16 @@ class Settings:
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.workers < 1:
             raise BadInput("papers run mart: seeds and workers must be 1 or more")
+        if not 0 <= self.first_seed <= SEARCH_SEED - self.seeds:
+            raise BadInput(
+                f"first_seed {self.first_seed}: {self.seeds} seeds from 0 or more, below {SEARCH_SEED}, were expected: "
+                "that one is the search's"
+            )
+
+    @property
+    def chosen_seeds(self) -> range:
+        """The seeds that are reported."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
 
 def run(settings: Settings) -> Result:
@@ -85,7 +97,7 @@ def run(settings: Settings) -> Result:
         ),
         more={"judge": f"town {grading.VERSION}", "search": searched, "rates": rates, "examples": _examples(cells)},
         files=[chart],
-        seeds=range(settings.seeds),
+        seeds=settings.chosen_seeds,
         errors=sum(n["error"] for n in counts),
         unscored=sum(n["unscored"] for n in counts),
         seconds=time.monotonic() - began,
@@ -170,7 +182,7 @@ def _finals(settings: Settings, pool: Pool, rates: Mapping[str, float]) -> list[
     """All cells on held-out items: MART first, as the others are given its number of lessons and its attacks."""
     from hansei.safety.mart_cells import Cell, run_cell
 
-    seeds = range(settings.seeds)
+    seeds = settings.chosen_seeds
     start = _start(settings, pool, seeds)
     first, *others = _arms(settings)
     mart = pool.run(run_cell, [Cell(first, s, rates[first.name], "heldout", start) for s in seeds], first.name)
