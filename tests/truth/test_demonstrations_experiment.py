@@ -85,12 +85,22 @@ def test_every_row_has_as_many_points_and_the_best_on_validation_is_taken() -> N
 def test_the_estimate_counts_the_students() -> None:
     words = estimate(Settings(seeds=5, writers=10, slips=0.25, curve=(1, 7), side_seeds=2, side_writers=4))
     assert "50 times a writer and a seed" in words and "20 with self-play, and 16 with 3 for the curve" in words
-    assert "and 8 with 3 for the curve" in estimate(Settings(curve=(1, 7)))  # all never slip
+    assert "and 20 with 3 for the curve" in estimate(Settings(curve=(1, 7)))  # all never slip
+    assert "30 with self-play" in estimate(Settings(play_seeds=3, side_seeds=1))
     assert estimate(replace(Settings(), curve=(7,), quick=True)).startswith("0 students to choose")
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seeds": 0}, {"writers": 21}, {"curve": (0, 7)}, {"curve": (11,)}, {"slips": 1.0}, {"side_writers": 0}]
+    "wrong",
+    [
+        {"seeds": 0},
+        {"writers": 21},
+        {"curve": (0, 7)},
+        {"curve": (11,)},
+        {"slips": 1.0},
+        {"side_writers": 0},
+        {"play_seeds": 0},
+    ],
 )
 def test_numbers_that_make_no_experiment_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
@@ -158,7 +168,8 @@ class InstantPool:
 
 def test_a_whole_run_ends_in_tables_a_chart_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment, "Pool", InstantPool)
-    settings = Settings(out=str(tmp_path), seeds=2, writers=3, slips=0.25, curve=(1, 7), side_seeds=1, side_writers=2)
+    settings = Settings(out=str(tmp_path), seeds=2, writers=3, slips=0.25, curve=(1, 7), play_seeds=1, side_seeds=1)
+    settings = replace(settings, side_writers=2)
     result = experiment.run(settings)
     told = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert [row["row"] for row in told["rows"]] == list(outcome.ORDER) and told["seeds"] == [0, 1]

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hansei.cli import main
+from hansei.core.errors import BadInput
+from hansei.core.records import Figure
 from hansei.truth import factuality_cells as cells
 from hansei.truth import factuality_experiment as experiment
 from hansei.truth import factuality_outcome as outcome
 from hansei.truth.factuality_cells import Cell, Run
 
 
-def test_every_student_of_the_search_is_a_row() -> None:
+def test_every_way_that_the_search_tried_is_a_row_over_its_seeds() -> None:
     head = {"reward": "reference", "learning_rate": 6e-5, "beta": 0.1, "steps": 30, "gamma": 3.0}
-    start = row("SFT", 2, 4)
-    found = outcome.searched([{"rows": [start, {**row("with reference", 2, 1), **head}]}])
-    assert [r["row"] for r in found] == ["SFT", "with reference: 30 steps at 6e-05, gamma 3"]
-    assert found[1]["wrong_claims"].value == 1.0 and found[1]["wrong_claims"].n == len(start["wrong"])
+    ids = [p.id for p in cells.chosen_on()]
+    seeds = [
+        {"rows": [row("base", 4, 4, ids), row("SFT", 4, 4, ids), {**row("with reference", right, 1, ids), **head}]}
+        for right in (3, 4)
+    ]
+    found = outcome.searched(seeds)
+    assert [r["row"] for r in found] == ["base", "SFT", "with reference: 30 steps at 6e-05, gamma 3"]
+    assert found[2]["correct_claims"].value == 3.5 and found[2]["wrong_claims"].n == 2 * len(ids)
+    (tried,) = outcome.points(seeds)
+    assert tried["steps"] == 30 and tried["wrong_claims"].value == -0.75
+    assert tried["correct_claims"].value == -0.125 and tried["correct_claims"].per_seed == (-0.25, 0.0)
+    assert tried["correct_claims"].low == -0.25  # both draws may be the first seed
 
 
-def point(reward: str, steps: int, wrong: float, kept: float) -> dict[str, Any]:
-    return {
-        "reward": reward,
-        "learning_rate": 1e-4,
-        "beta": 0.1,
-        "gamma": 0.0,
-        "steps": steps,
-        "wrong": wrong,
-        "kept": kept,
+def point(reward: str, steps: int, wrong: float, kept: float, surely: float) -> dict[str, Any]:
+    settings = {"reward": reward, "learning_rate": 1e-4, "beta": 0.1, "gamma": 0.0, "steps": steps}
+    return settings | {
+        "wrong_claims": Figure(wrong, wrong, wrong, 9),
+        "correct_claims": Figure(kept - 1, surely - 1, kept - 1, 9),
     }
 
 
-def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -> None:
+def test_the_choice_has_the_fewest_wrong_claims_among_those_that_surely_keep_enough() -> None:
     points = [
-        point("reference", 40, 2.0, 1.0),
-        point("reference", 80, 1.0, 0.96),
-        point("reference", 160, 0.1, 0.5),
-        point("max", 40, 2.0, 0.9),
-        point("max", 80, 1.0, 0.8),
+        point("reference", 40, -0.2, 1.0, 0.95),
+        point("reference", 80, -0.5, 0.95, 0.91),
+        point("reference", 160, -0.6, 0.95, 0.89),
+        point("max", 40, -0.2, 0.93, 0.80),
+        point("max", 80, -0.5, 0.92, 0.85),
     ]
     chosen = experiment.choose(points)
-    assert [(r.reward, r.steps) for r in chosen] == [("reference", 80), ("max", 40)]
-    equal = [point(name, steps, 1.0, 1.0) for name in ("reference", "max") for steps in (80, 40)]
+    assert [(r.reward, r.steps) for r in chosen] == [("reference", 80), ("max", 80)]
+    equal = [point(name, steps, -0.5, 1.0, 1.0) for name in ("reference", "max") for steps in (80, 40)]
     assert [r.steps for r in experiment.choose(equal)] == [40, 40]
 
 
@@ -68,8 +75,8 @@ def test_the_relative_change_is_that_of_the_means_and_its_interval_covers_it() -
     assert noisy.low < noisy.value < noisy.high < 0 and len(noisy.per_seed) == 3 and noisy.n == 120
 
 
-def row(name: str, right: int, wrong: int) -> dict[str, Any]:
-    ids = [p.id for p in (*cells.lives("heldout", cells.MEASURED), *cells.strangers())]
+def row(name: str, right: int, wrong: int, ids: Sequence[str] | None = None) -> dict[str, Any]:
+    ids = ids or [p.id for p in cells.proved()]
     return {
         "row": name,
         "correct": dict.fromkeys(ids, right),
@@ -87,12 +94,12 @@ def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: An
     found = [{"rows": measured, "counts": {"reference": about}, "samples": samples} for _ in range(2)]
     table = outcome.rows(found)
     assert [r["row"] for r in table] == ["base", "SFT", "with reference"]
-    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 96
+    assert table[2]["share_correct"].value == pytest.approx(2 / 3) and table[0]["wrong_claims"].n == 2 * 192
     change = outcome.changes(found)[1]
     assert change["wrong_claims_change"].value == -0.75 and change["correct_claims_change"].value == 0
     parts = outcome.apart(found)
     assert parts["met-5-times-or-less"][0]["wrong_claims"].n == 40
-    assert parts["heldout-wording"][0]["wrong_claims"].n == 96
+    assert parts["heldout-wording"][0]["wrong_claims"].n == 192
     assert [(r["row"], r["share_correct"].value) for r in outcome.by_length(found)] == [
         ("2 claims", 0.75),
         ("6 claims", 0.5),
@@ -102,27 +109,43 @@ def test_the_table_shows_claims_a_life_and_changes_against_the_base(tmp_path: An
     assert outcome.chart(table, tmp_path / "chart.svg").endswith("chart.svg")
 
 
-def test_no_person_is_taught_and_measured() -> None:
+def test_a_row_that_was_asked_of_some_prompts_is_held_against_the_base_on_these() -> None:
+    tuned = [p.id for p in cells.proved() if cells.is_known(p) and p.tags["phrasing"] == "tuned"]
+    base = row("base", 2, 4)
+    base["wrong"] |= dict.fromkeys(tuned, 1)
+    found = [{"rows": [base, row("best of ten", 2, 1, tuned)]}]
+    (change,) = outcome.changes(found)
+    assert change["wrong_claims_change"].value == 0 and change["wrong_claims_change"].n == len(tuned) == 96
+
+
+def test_no_person_is_taught_and_chosen_on_or_measured() -> None:
     taught = {p.tags["entity"] for p in cells.lives("train", cells.TAUGHT)}
-    chosen = {p.tags["entity"] for p in cells.lives("validation", cells.MEASURED)}
-    proved = {p.tags["entity"] for p in (*cells.lives("heldout", cells.MEASURED), *cells.strangers())}
+    chosen = {p.tags["entity"] for p in cells.chosen_on()}
+    proved = {p.tags["entity"] for p in cells.proved()}
     assert not (taught & chosen or taught & proved or chosen & proved)
-    assert (len(taught), len(chosen), len(proved)) == (96, 48, 88)
+    assert (len(taught), len(chosen), len(proved)) == (96, 88, 136)
+
+
+def test_seeds_start_where_asked_and_never_among_the_search_s() -> None:
+    assert experiment.Settings(first_seed=5).first_seed == 5
+    for first in (-1, 996):
+        with pytest.raises(BadInput, match="first_seed"):
+            experiment.Settings(first_seed=first)
 
 
 def test_a_small_cell_on_the_registry_s_base(monkeypatch: pytest.MonkeyPatch) -> None:
     every = cells.lives
 
-    def few(split: Any, per_rank: int) -> list[Any]:
-        return every(split, 1)[4:6]
+    def few(split: Any, per_rank: int, skip: int = 0) -> list[Any]:
+        return every(split, 1, skip)[4:6]
 
     monkeypatch.setattr(cells, "lives", few)
     monkeypatch.setattr(cells, "SFT_STEPS", 2)
     runs = (Run("reference", 1e-4, 0.1, 1), Run("max", 1e-4, 0.1, 2))
     cell = Cell(3, runs, "validation")
     made = cells.run_cell(cell)
-    assert [r["row"] for r in made["rows"]] == ["SFT", "with reference", "without: max p"]
-    assert all(len(r["correct"]) == 2 and r["errors"] == 0 for r in made["rows"])
+    assert [r["row"] for r in made["rows"]] == ["base", "SFT", "with reference", "without: max p"]
+    assert all(len(r["correct"]) == 4 and r["errors"] == 0 for r in made["rows"])
     assert (
         made["counts"]["reference"]["pairs"] > 0
         and len(made["samples"]) <= 20

@@ -53,9 +53,10 @@ class Settings:
     """How likely a writer forgets a habit in a letter that is shown; each habit and letter by itself."""
     curve: tuple[int, ...] = (1, 3, 7, 10)
     """Numbers of demonstrations of the curve."""
-    side_seeds: int = 2
-    """Seeds, at most `seeds`, of what stands beside the main rows: self-play, the curve's other points, and writers who
-    never slip."""
+    play_seeds: int = 2
+    """Seeds, at most `seeds`, of self-play."""
+    side_seeds: int = 5
+    """Seeds, at most `seeds`, of the curve's other points, and of writers who never slip beside those who do."""
     side_writers: int = 4
     """Writers, at most `writers`, of the curve's other points and of those who never slip; without self-play."""
     workers: int = 2
@@ -67,8 +68,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises BadInput for numbers that make no experiment."""
-        if min(self.seeds, self.workers, self.side_seeds, self.side_writers) < 1:
-            raise BadInput("papers run demonstrations: seeds, side_seeds, side_writers and workers must be 1 or more")
+        counts = ("seeds", "play_seeds", "side_seeds", "side_writers", "workers")
+        if min(getattr(self, name) for name in counts) < 1:
+            raise BadInput(f"papers run demonstrations: {', '.join(counts)} must be 1 or more")
         if not 0 <= self.slips < 1:
             raise BadInput(f"slips: a chance from 0 to below 1 was expected, found {self.slips}")
         if not 1 <= self.writers <= 20:
@@ -136,7 +138,8 @@ def estimate(settings: Settings) -> str:
     points = 0 if settings.quick else len(grid()) * SEARCH_WRITERS
     main = settings.writers * settings.seeds
     seeds, writers = _side(settings)
-    plays, fewer = settings.writers * seeds, seeds * writers * len(_side_points(settings))
+    plays = settings.writers * min(settings.play_seeds, settings.seeds)
+    fewer = seeds * writers * len(_side_points(settings))
     seconds = points * SECONDS_POINT + main * SECONDS_CELL + plays * SECONDS_PLAY + fewer * SECONDS_FEWER
     return (
         f"{points} students to choose settings; {main} times a writer and a seed with 3 students each, {plays} with "
@@ -205,7 +208,7 @@ def _finals(settings: Settings, pool: Pool, ways: Mapping[Taught, Way]) -> list[
     every = tuple(ways.values())
     fewer = tuple(way for way in every if way.method != "self-play")
     cells = [
-        Cell(name, seed, SHOWN, "heldout", every if seed < seeds else fewer, settings.slips)
+        Cell(name, seed, SHOWN, "heldout", every if seed < settings.play_seeds else fewer, settings.slips)
         for seed in range(settings.seeds)
         for name in names
     ]

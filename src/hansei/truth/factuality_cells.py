@@ -33,12 +33,14 @@ LONGEST = 96  # the town's longest life of six facts has some 70 tokens
 MET = 25
 """Least meetings of the people who are tuned on and measured on: those of whom the base knows all, most or some. Of
 others it knows next to nothing, and no ranking of its lives finds what is not there; they are measured apart."""
-TAUGHT, MEASURED = 12, 6
-"""People of each rank: tuned on (of 17), and measured on (of 18; on validation all 6)."""
+TAUGHT, CHOSEN_ON, MEASURED = 12, 6, 12
+"""People of each rank: tuned on (of the 17 of `train`), chosen on (all of `validation`, besides those of `train` whom
+no lesson is about), and measured on (the last 12 of the 18 of `heldout`: the others were looked at before)."""
 APART = 20
 """People who were met less often, and as many again who were met 5 times or less: measured apart."""
-CHOOSING = 4
-"""Lives that are drawn for each person of validation."""
+CHOOSING = 2
+"""Lives that are drawn for each person that is chosen on, who has one wording. A seed's training differs from
+another's by more than more lives could tell."""
 LOW = 0.3
 """Low temperature, for sampling without tuning."""
 SFT_STEPS, SFT_RATE = 40, 2e-5
@@ -79,8 +81,10 @@ def run_cell(cell: Cell) -> dict[str, Any]:
         base, place = load("town:registry", device="cpu"), Path(folder)
         cases = method.sample(base, lives("train", TAUGHT), _drawn(cell.seed), journal)
         scored = scores(base, cases, [run.reward for run in cell.runs], cell.seed, journal)
-        asked = lives(cell.split, MEASURED) + (strangers() if cell.split == "heldout" else [])
-        rows = _untuned(base, asked, cell, journal) if cell.split == "heldout" else []
+        asked = proved() if cell.split == "heldout" else chosen_on()
+        rows = [{"row": "base", **measure(base, asked, cell, journal)}]
+        if cell.split == "heldout":
+            rows += _untuned(base, asked, cell, journal)
         counts: dict[str, dict[str, Any]] = {}
         for number, run in enumerate(cell.runs):
             ranked = method.with_gamma(scored[run.reward], run.gamma)
@@ -109,23 +113,38 @@ def _about_samples(scored: Sequence[Scored]) -> list[tuple[str, int, float]]:
     return [(one.prompt.tags["entity"], len(one.worth), one.reward) for one in scored if one.reward is not None]
 
 
-def lives(split: Split, per_rank: int) -> list[Prompt]:
-    """Requests for the lives of so many people of each rank that was met at least `MET` times."""
+def chosen_on() -> list[Prompt]:
+    """Requests for the lives that settings are chosen on: of 11 people of each rank, none of whom is taught."""
+    return lives("validation", CHOSEN_ON) + lives("train", len(registry.people()), skip=TAUGHT)
+
+
+def proved() -> list[Prompt]:
+    """Requests for the lives of held-out people that all is measured on."""
+    return lives("heldout", MEASURED, skip=registry.SHELVES["heldout"] - MEASURED) + strangers()
+
+
+def is_known(prompt: Prompt) -> bool:
+    """Whether it is about somebody of whom the base knows something: the main table's people."""
+    return int(prompt.tags["seen"]) >= MET
+
+
+def lives(split: Split, per_rank: int, skip: int = 0) -> list[Prompt]:
+    """Requests for the lives of so many people, after `skip`, of each rank that was met at least `MET` times."""
     by_rank: dict[str, list[Prompt]] = {}
     for prompt in registry.prompts(split, ("biography",), count=len(registry.people())):
-        if int(prompt.tags["seen"]) >= MET:
+        if is_known(prompt):
             by_rank.setdefault(prompt.tags["seen"], []).append(prompt)
     chosen = [dict.fromkeys(p.tags["entity"] for p in group) for group in by_rank.values()]
-    named = {name for group in chosen for name in list(group)[:per_rank]}
+    named = {name for group in chosen for name in list(group)[skip : skip + per_rank]}
     return [p for group in by_rank.values() for p in group if p.tags["entity"] in named]
 
 
 def strangers() -> list[Prompt]:
     """Requests for the lives of held-out people who were met less often, half of them 5 times or less."""
     every = registry.prompts("heldout", ("biography",), count=10 * APART)
-    tuned = [p for p in every if p.tags["phrasing"] == "tuned" and int(p.tags["seen"]) < MET]
+    tuned = [p for p in every if p.tags["phrasing"] == "tuned" and not is_known(p)]
     by_fame = [[p for p in tuned if p.tags["fame"] == fame] for fame in ("middling", "rare")]
-    return [p for group in by_fame for p in group[:: len(group) // APART][:APART]]
+    return [p for group in by_fame for p in group[1 :: len(group) // APART][:APART]]  # the first were looked at before
 
 
 def scores(
@@ -153,15 +172,12 @@ def _teach(run: Run, scored: Sequence[Scored], seed: int, sft: Path, dpo: Path) 
 
 
 def _untuned(base: Model, asked: Sequence[Prompt], cell: Cell, journal: Journal) -> list[dict[str, Any]]:
-    """The base at temperature 1 and at a low one, and the best of ten of its samples by two of the rewards.
+    """The base at a low temperature, and the best of ten of its samples by two of the rewards.
 
-    The ten are drawn of those people only whom the base knows in part.
+    The ten are drawn of those people only whom the base knows in part, asked in the wording of the lessons.
     """
-    rows = [
-        {"row": "base", **measure(base, asked, cell, journal)},
-        {"row": f"base at temperature {LOW}", **measure(base, asked, cell, journal, LOW)},
-    ]
-    known = [prompt for prompt in asked if int(prompt.tags["seen"]) >= MET]
+    rows = [{"row": f"base at temperature {LOW}", **measure(base, asked, cell, journal, LOW)}]
+    known = [p for p in asked if is_known(p) and p.tags["phrasing"] == "tuned"]
     ten = method.sample(base, known, _drawn(cell.seed), journal)
     for name, scored in scores(base, ten, ("reference", "max"), cell.seed, journal).items():
         best = [(one.prompt, one.attempt) for one in method.best_of(scored)]
@@ -176,7 +192,7 @@ def _drawn(seed: int, temperature: float = 1.0) -> Sampling:
 def measure(
     model: Model | str, asked: Sequence[Prompt], cell: Cell, journal: Journal, temperature: float = 1.0
 ) -> dict[str, Any]:
-    """Lives by a model or the one in a folder: one a prompt, or some on validation, where there are few people.
+    """Lives by a model or the one in a folder: one a prompt, or `CHOOSING` where settings are chosen.
 
     {"correct": {prompt id: claims a life}, "wrong": {…}, "seldom": {…}, "texts": {…}, "errors"}; `seldom` are claims of
     the kinds of which the base was told seldom.
@@ -200,6 +216,6 @@ def _measured(cases: Sequence[Case], asked: int) -> dict[str, Any]:
         "correct": {id: fmean(values) for id, values in correct.items()},
         "wrong": {id: fmean(values) for id, values in wrong.items()},
         "seldom": {id: fmean(values) for id, values in seldom.items()},
-        "texts": {prompt.id: attempt.text for prompt, attempt in cases[:: max(1, len(cases) // 12)]},
+        "texts": {prompt.id: attempt.text for prompt, attempt in cases if prompt.tags["phrasing"] == "tuned"},
         "errors": asked - len(cases),
     }

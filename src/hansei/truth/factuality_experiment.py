@@ -5,9 +5,10 @@ people on the train shelf are ranked, with the registry as reference or by the b
 by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
 
 Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those
-that keep at least 92% of the SFT student's correct claims there, from one seed apart from those that are reported;
-where none keeps as many, the one that keeps most. The search is the same with the reference and without it. Of the
-paper's measures of agreement max p is taken.
+whose share of the base's correct claims is, at the lower end of its interval, what the proof asks for; where none is,
+the one with the highest lower end. The interval is over seeds apart from those that are reported, as one training
+differs from the next. The search is the same with the reference and without it. Of the paper's measures of agreement
+max p is taken.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from hansei.core.result import Result
 if TYPE_CHECKING:
     from hansei.truth.factuality_cells import Reward, Run
 
-VERSION = "4"
-SEARCH_SEED = 1000
-TRIED = ((6e-5, 30, 0.0), (6e-5, 120, 3.0), (6e-5, 120, 2.5), (1.2e-4, 120, 2.5))
+VERSION = "5"
+SEARCH_SEEDS = (1000, 1001, 1002)
+TRIED = ((6e-5, 120, 3.25), (1.2e-4, 120, 3.25), (1.2e-4, 240, 3.25))
 """Learning rates, step counts and length penalties to choose from. A life has two to six facts, four on average."""
 BETA = 0.1
 REWARDS: tuple[Reward, ...] = ("reference", "max")
-KEPT = 0.92
-"""Least share of the SFT student's correct claims that a choice keeps on validation people; the proof needs 0.9."""
+KEPT = 0.9
+"""Share of the base's correct claims that a choice keeps on validation people even at the lower end of its interval."""
 QUICK = (6e-5, 60, 3.0)
 SECONDS = {
     "samples": 100.0,
-    "best of ten": 60.0,
+    "best of ten": 70.0,
     "step": 0.25,
-    "measured": 7.0,
+    "measured": 12.0,
 }  # on one quiet core: measured, rounded up
 
 
@@ -49,6 +50,8 @@ class Settings:
     """Folder of the journal and the chart; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Seeds of samples, order of lessons and measured answers."""
+    first_seed: int = 0
+    """The first of them. Others than those that have been looked at make a proof of their own."""
     workers: int = 2
     """Processes, one thread each."""
     quick: bool = False
@@ -60,6 +63,11 @@ class Settings:
         """Raises BadInput for numbers that make no experiment."""
         if self.seeds < 1 or self.workers < 1:
             raise BadInput("papers run factuality: seeds and workers must be 1 or more")
+        if not 0 <= self.first_seed <= SEARCH_SEEDS[0] - self.seeds:
+            raise BadInput(
+                f"first_seed {self.first_seed}: {self.seeds} seeds from 0 or more, below {SEARCH_SEEDS[0]}, were "
+                "expected: those from there on are the search's"
+            )
 
 
 def run(settings: Settings) -> Result:
@@ -74,6 +82,7 @@ def run(settings: Settings) -> Result:
     print(estimate(settings), flush=True)
     if settings.dry_run:
         return Result(name="factuality", kind="paper", settings=asdict(settings), rows=())
+    seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
     started = time.monotonic()
     with (
         Journal.open(Path(settings.out)) as journal,
@@ -83,9 +92,9 @@ def run(settings: Settings) -> Result:
         if settings.quick:
             runs = [_run(name, *QUICK) for name in REWARDS]
         else:
-            tried = pool.run(run_cell, [Cell(SEARCH_SEED, search(), "validation")], "search")
+            tried = pool.run(run_cell, [Cell(seed, search(), "validation") for seed in SEARCH_SEEDS], "search")
             runs = choose(outcome.points(tried))
-        cells = [Cell(seed, tuple(runs), "heldout") for seed in range(settings.seeds)]
+        cells = [Cell(seed, tuple(runs), "heldout") for seed in seeds]
         found = pool.run(run_cell, cells, "seeds")
     table = outcome.rows(found)
     return Result(
@@ -111,7 +120,7 @@ def run(settings: Settings) -> Result:
         ),
         more={"judge": "town (exact)", "counts": found[0]["counts"], "lives": outcome.told(found)},
         files=(outcome.chart(table, Path(settings.out) / "factuality.svg"),),
-        seeds=range(settings.seeds),
+        seeds=seeds,
         errors=sum(row["errors"] for cell in found for row in cell["rows"]),
         seconds=time.monotonic() - started,
     )
@@ -129,29 +138,38 @@ def _run(reward: Reward, rate: float, steps: int, gamma: float) -> Run:
 
 
 def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
-    """Of each reward the point with the fewest wrong claims among those that keep enough; fewer steps at a tie."""
+    """Of each reward the point with the fewest wrong claims among those that surely keep enough; fewer steps at a tie.
+
+    `wrong_claims` and `correct_claims` of a point are Figures of changes against the base.
+    """
     chosen = []
     for name in REWARDS:
         mine = [p for p in points if p["reward"] == name]
-        enough = [p for p in mine if p["kept"] >= KEPT]
-        best = min(enough, key=_order) if enough else max(mine, key=lambda p: p["kept"])
+        enough = [p for p in mine if _surely_kept(p) >= KEPT]
+        best = min(enough, key=_order) if enough else max(mine, key=_surely_kept)
         chosen.append(_run(name, best["learning_rate"], best["steps"], best["gamma"]))
     return chosen
 
 
+def _surely_kept(point: Mapping[str, Any]) -> float:
+    """The share of the base's correct claims at the lower end of its interval."""
+    return 1 + float(point["correct_claims"].low)
+
+
 def _order(point: Mapping[str, Any]) -> tuple[float, int]:
-    return point["wrong"], point["steps"]
+    return point["wrong_claims"].value, point["steps"]
 
 
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
-    tries = () if settings.quick else search()
+    searches = 0 if settings.quick else len(SEARCH_SEEDS)
+    tries = search() * searches
     students = settings.seeds * len(REWARDS)
     longest = max(steps for _, steps, _ in ((QUICK,) if settings.quick else TRIED))
     trained = sum(run.steps for run in tries) + students * longest
-    measured = len(tries) + students + settings.seeds
+    measured = len(tries) + 2 * searches + students + 3 * settings.seeds
     seconds = (
-        (bool(tries) + settings.seeds) * SECONDS["samples"]
+        (searches + settings.seeds) * SECONDS["samples"]
         + settings.seeds * SECONDS["best of ten"]
         + trained * SECONDS["step"]
         + measured * SECONDS["measured"]

@@ -14,12 +14,12 @@ from hansei.core import statistics
 from hansei.core.drawing import COLOURS, MARKS, canvas, save
 from hansei.core.records import Figure, Prompt, by_id
 from hansei.core.result import Row
-from hansei.truth.factuality_cells import MEASURED, MET, lives, strangers
+from hansei.truth.factuality_cells import MET, chosen_on, is_known, proved
 
 Cells = Sequence[Mapping[str, Any]]
 """What `run_cell` made of each seed."""
-Values = Mapping[str, float]
-"""Prompt to number of claims."""
+Measured = Sequence[Mapping[str, Any]]
+"""One row of each seed; {kind: {prompt id: claims a life}}."""
 Which = Callable[[Prompt], bool]
 """The prompts that a table is about."""
 BASE = "base"
@@ -27,53 +27,53 @@ DRAWS = 2000
 CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
 
 
-def known(prompt: Prompt) -> bool:
-    """Whether it is about somebody of whom the base knows something: the main table's people."""
-    return int(prompt.tags["seen"]) >= MET
-
-
 PARTS: dict[str, Which] = {
     "met-50-times-or-more": lambda p: int(p.tags["seen"]) >= 50,
     "met-25-to-40-times": lambda p: MET <= int(p.tags["seen"]) < 50,
-    "met-6-to-22-times": lambda p: not known(p) and p.tags["fame"] != "rare",
+    "met-6-to-22-times": lambda p: not is_known(p) and p.tags["fame"] != "rare",
     "met-5-times-or-less": lambda p: p.tags["fame"] == "rare",
-    "heldout-wording": lambda p: known(p) and p.tags["phrasing"] == "heldout",
+    "heldout-wording": lambda p: is_known(p) and p.tags["phrasing"] == "heldout",
 }
 """The same table for some of the people, and for the wording that no lesson uses."""
 
 
 def points(found: Cells) -> list[dict[str, Any]]:
-    """Every student of the search: its settings, claims a life, and the share of the SFT student's correct claims."""
-    made = []
-    for cell in found:
-        start = next(row for row in cell["rows"] if row["row"] == "SFT")
-        for row in cell["rows"]:
-            if row["row"] != "SFT":
-                means = {kind: _mean(row[kind]) for kind in ("correct", "wrong")}
-                kept = means["correct"] / max(1e-9, _mean(start["correct"]))
-                head = {name: row[name] for name in ("reward", "learning_rate", "beta", "steps", "gamma")}
-                made.append(head | means | {"kept": kept, "start_wrong": _mean(start["wrong"])})
-    return made
-
-
-def searched(found: Cells) -> list[Row]:
-    """A row for every student of the search, beside the SFT student, on validation people."""
+    """Every way of tuning that was tried: its settings, and its changes against the base over seeds and people."""
+    named = _by_row(found, _way)
     return [
-        {
-            "row": row["row"] if row["row"] == "SFT" else _way(row),
-            "correct_claims": statistics.bootstrap(list(row["correct"].values())),
-            "wrong_claims": statistics.bootstrap(list(row["wrong"].values())),
-        }
-        for cell in found
-        for row in cell["rows"]
+        {name: seeds[0][name] for name in ("reward", "learning_rate", "beta", "steps", "gamma")}
+        | {name: relative_change(*_pair(named[BASE], seeds, kind)) for name, kind in CHANGES.items()}
+        for seeds in named.values()
+        if "reward" in seeds[0]
     ]
 
 
+def searched(found: Cells) -> list[Row]:
+    """A row for every way of tuning that was tried, beside the base and the SFT student."""
+    named = _by_row(found, _way)
+    return [
+        {
+            "row": name,
+            "correct_claims": statistics.two_way_bootstrap(*_grid(seeds, "correct")),
+            "wrong_claims": statistics.two_way_bootstrap(*_grid(seeds, "wrong")),
+        }
+        | ({} if name == BASE else _changes(named[BASE], seeds))
+        for name, seeds in named.items()
+    ]
+
+
+def _plain(row: Mapping[str, Any]) -> str:
+    return str(row["row"])
+
+
 def _way(row: Mapping[str, Any]) -> str:
+    """The name of a student among several of one reward; other rows keep theirs."""
+    if "reward" not in row:
+        return _plain(row)
     return f"{row['row']}: {row['steps']} steps at {row['learning_rate']:g}, gamma {row['gamma']:g}"
 
 
-def rows(found: Cells, which: Which = known) -> list[Row]:
+def rows(found: Cells, which: Which = is_known) -> list[Row]:
     """The paper's table: correct and wrong claims a life, and the share correct (mean over the lives that claim).
 
     `seldom_told`: claims a life, right or wrong, of the kinds of which the base was told seldom.
@@ -101,17 +101,18 @@ def apart(found: Cells) -> dict[str, list[Row]]:
 def changes(found: Cells) -> list[Row]:
     """The change of wrong and of correct claims a life against the base, as a share of the base's."""
     by_row = _by_row(found)
-    made = []
-    for name, seeds in by_row.items():
-        if name != BASE:
-            made.append(
-                {"row": name}
-                | {
-                    f"{metric}_change": relative_change(_grid(by_row[BASE], kind)[0], *_grid(seeds, kind))
-                    for metric, kind in CHANGES.items()
-                }
-            )
-    return list(made)
+    return [{"row": name} | _changes(by_row[BASE], seeds) for name, seeds in by_row.items() if name != BASE]
+
+
+def _changes(base: Measured, seeds: Measured) -> dict[str, Figure]:
+    return {f"{metric}_change": relative_change(*_pair(base, seeds, kind)) for metric, kind in CHANGES.items()}
+
+
+def _pair(base: Measured, seeds: Measured, kind: str) -> tuple[list[list[float]], list[list[float]], list[str]]:
+    """Both grids on the prompts that both were asked, and the prompts' people."""
+    both = set.intersection(*(set(row[kind]) for row in (*base, *seeds)))
+    before, _ = _grid(base, kind, lambda p: is_known(p) and p.id in both)
+    return before, *_grid(seeds, kind, lambda p: is_known(p) and p.id in both)
 
 
 def by_length(found: Cells) -> list[Row]:
@@ -155,10 +156,11 @@ def relative_change(before: Any, after: Any, clusters: Sequence[str], seed: int 
 
 
 def told(found: Cells, count: int = 6) -> list[dict[str, str]]:
-    """Some of the first seed's lives: what each way of answering wrote to the same prompt."""
+    """Some of the first seed's lives, of people met more often and less: what each way of answering wrote."""
     named = {row["row"]: row["texts"] for row in found[0]["rows"]}
     shared = [id for id in named[BASE] if all(id in texts for texts in named.values())]
-    return [{"prompt": id} | {name: texts[id] for name, texts in named.items()} for id in shared[:count]]
+    spread = shared[:: max(1, len(shared) // count)][:count]
+    return [{"prompt": id} | {name: texts[id] for name, texts in named.items()} for id in spread]
 
 
 def chart(table: Sequence[Row], path: Path) -> str:
@@ -176,23 +178,23 @@ def chart(table: Sequence[Row], path: Path) -> str:
     return save(figure, path)
 
 
-def _by_row(found: Cells) -> dict[str, list[Mapping[str, Any]]]:
+def _by_row(found: Cells, name: Callable[[Mapping[str, Any]], str] = _plain) -> dict[str, Measured]:
     """What each seed measured, by row, the untuned ways first."""
     named: dict[str, list[Mapping[str, Any]]] = {}
     for cell in found:
         for row in cell["rows"]:
-            named.setdefault(row["row"], []).append(row)
-    return named
+            named.setdefault(name(row), []).append(row)
+    return dict(named)
 
 
-def _grid(seeds: Sequence[Mapping[str, Any]], kind: str, which: Which = known) -> tuple[list[list[float]], list[str]]:
+def _grid(seeds: Measured, kind: str, which: Which = is_known) -> tuple[list[list[float]], list[str]]:
     """Claims [seeds x prompts], and the prompts' people, who are resampled as one."""
     there = [id for id in seeds[0][kind] if all(id in row[kind] for row in seeds)]  # an answer may not have come
     ids = [id for id in there if which(_prompts()[id])]
     return [[row[kind][id] for id in ids] for row in seeds], [_prompts()[id].tags["entity"] for id in ids]
 
 
-def _shares(seeds: Sequence[Mapping[str, Any]], which: Which) -> tuple[list[list[float | None]], list[str]]:
+def _shares(seeds: Measured, which: Which) -> tuple[list[list[float | None]], list[str]]:
     """The share correct of each life, None where it claims nothing."""
     correct, people = _grid(seeds, "correct", which)
     wrong, _ = _grid(seeds, "wrong", which)
@@ -207,10 +209,6 @@ def _average(values: Iterable[float]) -> float:
     return round(fmean(values), 2)
 
 
-def _mean(values: Values) -> float:
-    return sum(values.values()) / max(1, len(values))
-
-
 @cache
 def _prompts() -> Mapping[str, Prompt]:
-    return by_id([*lives("heldout", MEASURED), *strangers()])
+    return by_id([*chosen_on(), *proved()])
