@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
 from hansei.core.settings import above_zero, at_least
 
 if TYPE_CHECKING:
-    from hansei.core.journal import Journal
-    from hansei.core.records import Attempt, Prompt, Sampling
-    from hansei.judges.pairwise import PairwiseJudge, Preference
+    from hansei.core.records import Prompt
     from hansei.truth.demonstrations import Play
 
 Baseline = Literal["few-shot prompting", "SFT", "self-play"]
-MATCHES = 32
-"""Matches in a unit of work: what is judged again when a run is killed in the middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,18 +99,19 @@ class Settings:
 def run(settings: Settings) -> Result:
     """Reads, teaches and compares; a row of the result is DITTO against a baseline on the new requests."""
     from hansei.core.files import write_atomic
+    from hansei.truth.demonstrations_compare import compare, judge_of
 
     began = time.monotonic()
     shown, asked = _read(settings)
     play = _play(settings)
     if settings.dry_run:
         return _result(settings, [], _estimate(settings, shown, asked), began)
-    judge = _judge(settings, shown) if settings.judge is not None else None
+    judge = judge_of(settings, shown) if settings.judge is not None else None
     students = _teach(settings, shown, play)
     notes = [f"the student, an adapter of {settings.model}: {students['DITTO']}", _stopped(students["SFT"])]
     rows: list[Row] = []
     if judge is not None:
-        rows, more = _compare(settings, judge, shown, asked, students)
+        rows, more = compare(settings, judge, shown, asked, students)
         notes += more
     result = _result(settings, rows, notes, began)
     write_atomic(Path(settings.out) / "result.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1))
@@ -153,15 +149,10 @@ def _read(settings: Settings) -> tuple[list[Prompt], list[Prompt]]:
 
 def _play(settings: Settings) -> Play:
     from hansei.truth.demonstrations import DITTO
+    from hansei.truth.demonstrations_compare import sampling_of
 
     same = ("beta", "expert", "replay", "inter_model", "resample", "samples")
-    return replace(DITTO, sampling=_sampling(settings), **{name: getattr(settings, name) for name in same})
-
-
-def _sampling(settings: Settings) -> Sampling:
-    from hansei.core.records import Sampling
-
-    return Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
+    return replace(DITTO, sampling=sampling_of(settings), **{name: getattr(settings, name) for name in same})
 
 
 def _estimate(settings: Settings, shown: Sequence[Prompt], asked: Sequence[Prompt]) -> list[str]:
@@ -173,17 +164,6 @@ def _estimate(settings: Settings, shown: Sequence[Prompt], asked: Sequence[Promp
         f"{len(shown)} demonstrations: {sampled} samples in {rounds} rounds of {1 + trainings} trainings, "
         f"{len(asked) * (1 + len(settings.baselines))} answers to new requests, at most {judged} questions to the judge"
     ]
-
-
-def _judge(settings: Settings, shown: Sequence[Prompt]) -> PairwiseJudge:
-    from hansei.judges.pairwise import PairwiseJudge
-    from hansei.models.load import load
-
-    name = settings.judge or ""
-    url = settings.judge_base_url if name.startswith("openai:") else None
-    device = {} if name.startswith("openai:") else {"device": settings.device}
-    model = load(name, base_url=url, **device)
-    return PairwiseJudge(model, [(d.messages, d.reference or "") for d in shown])
 
 
 def _teach(settings: Settings, shown: Sequence[Prompt], play: Play) -> dict[str, Path]:
@@ -227,94 +207,3 @@ def _stopped(sft: Path) -> str:
     if "stopped" in facts:
         return f"SFT stopped after {facts['stopped']} steps"
     return f"SFT went on for all {facts['steps']} steps: no loss was below the stop_loss"
-
-
-def _compare(
-    settings: Settings,
-    judge: PairwiseJudge,
-    shown: Sequence[Prompt],
-    asked: Sequence[Prompt],
-    students: dict[str, Path],
-) -> tuple[list[Row], list[str]]:
-    """DITTO's answers against each baseline's."""
-    from hansei.core.files import write_atomic
-    from hansei.core.journal import Journal
-
-    with Journal.open(Path(settings.out)) as journal:
-        names = ("DITTO", *settings.baselines)
-        answers = {name: _answers(settings, name, shown, asked, students, journal) for name in names}
-        rows: list[Row] = []
-        lines: list[dict[str, Any]] = []
-        for name in settings.baselines:
-            said, lost = _matches(judge, asked, answers["DITTO"], answers[name], journal)
-            rows.append(_row(name, said, lost))
-            lines += [{"baseline": name} | asdict(preference) for preference in said]
-    kept = [{"row": name} | asdict(a) for name, attempts in answers.items() for a in attempts]
-    for file, records in (("answers.jsonl", kept), ("preferences.jsonl", lines)):
-        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        write_atomic(Path(settings.out) / file, text)
-    notes = [f"judge: {settings.judge}, asked in both orders; win_rate counts no preference as half"]
-    if rows and all(row["no_preference"] == row["win_rate"].n for row in rows):
-        notes.append("the judge has no preference anywhere, so nothing is shown: another judge may see more")
-    return rows, notes
-
-
-def _answers(
-    settings: Settings,
-    name: str,
-    shown: Sequence[Prompt],
-    asked: Sequence[Prompt],
-    students: dict[str, Path],
-    journal: Journal,
-) -> list[Attempt]:
-    from hansei.models.load import load
-    from hansei.steps.ask import ask, plain
-    from hansei.truth.demonstrations import few_shot
-
-    how = few_shot(shown) if name == "few-shot prompting" else plain
-    model = load(str(students.get(name, settings.model)), device=settings.device)
-    return ask(model, asked, _sampling(settings), journal, method=how, label=name)
-
-
-def _matches(
-    judge: PairwiseJudge, asked: Sequence[Prompt], ours: Sequence[Attempt], theirs: Sequence[Attempt], journal: Journal
-) -> tuple[list[Preference], int]:
-    """Preferences between answers, and the number of requests to which one of the two has none."""
-    from hansei.core.keys import content_key
-    from hansei.judges.pairwise import Match, Preference
-    from hansei.steps.units import finish
-
-    there = [
-        Match(p.id, p.messages, a.text, b.text)
-        for p, a, b in zip(asked, ours, theirs, strict=True)
-        if a.error is None and b.error is None
-    ]
-    said: list[Preference] = []
-    for start in range(0, len(there), MATCHES):
-        part = there[start : start + MATCHES]
-        key = content_key("preferences", judge.version, judge.sampling, judge.examples, part)
-        said += finish(
-            journal,
-            key,
-            "preference",
-            Preference,
-            len(part),
-            lambda _, items, part=part: judge.judge([part[i] for i in items]),  # type: ignore[misc]
-            lambda _, preference: preference.choice == "error",
-        )
-    return said, len(asked) - len(there)
-
-
-def _row(name: str, said: Sequence[Preference], lost: int) -> dict[str, Any]:
-    from hansei.core.statistics import bootstrap
-
-    counts = Counter(preference.choice for preference in said)
-    return {
-        "row": f"DITTO over {name}",
-        "win_rate": bootstrap([preference.win for preference in said]),
-        "wins": counts["first"],
-        "losses": counts["second"],
-        "no_preference": counts["none"],
-        "unscored": counts["unscored"],
-        "errors": counts["error"] + lost,
-    }

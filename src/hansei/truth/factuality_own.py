@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,9 +15,8 @@ from hansei.core.settings import above_zero, at_least, filled
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
-    from hansei.core.records import Lesson, Prompt, Sampling
-    from hansei.models.protocol import Model
-    from hansei.truth.factuality import Scored, Split, Teaching, Worth
+    from hansei.core.records import Lesson, Prompt
+    from hansei.truth.factuality import Scored
 
 Against = Literal["passages", "answers", "agreement"]
 LOW = 0.3
@@ -179,15 +178,16 @@ def _run(
     from hansei.core.overlap import overlap
     from hansei.models.load import load
     from hansei.truth import factuality as method
+    from hansei.truth import factuality_parts as parts
 
     base = load(settings.model, device=settings.device)
-    split, worth = scorer(settings, base, journal)
-    drawn = _drawn(settings, settings.temperature)
+    split, worth = parts.scorer(settings, base, journal)
+    drawn = parts.drawn(settings, settings.temperature)
     cases = method.sample(base, train, drawn, journal, settings.samples)
     scored = method.with_gamma(method.score(cases, split, worth), settings.length_penalty)
     shared = overlap(lessons := method.imitation(scored), heldout, train)
     shared.stop_if_exact()
-    sft, dpo = method.teach(settings.model, scored, _teaching(settings), out / "sft", out / "dpo")
+    sft, dpo = method.teach(settings.model, scored, parts.teaching(settings), out / "sft", out / "dpo")
     answered: dict[str, list[Scored]] = {}
     for name, model, temperature in (
         ("base", base, settings.temperature),
@@ -195,7 +195,7 @@ def _run(
         ("SFT", load(str(sft), device=settings.device), settings.temperature),
         ("factuality", load(str(dpo), device=settings.device), settings.temperature),
     ):
-        told = method.sample(model, heldout, _drawn(settings, temperature), journal, 1)
+        told = method.sample(model, heldout, parts.drawn(settings, temperature), journal, 1)
         answered[name] = method.score(told, split, worth)
     if settings.best_of:
         ten = method.sample(base, heldout, drawn, journal, settings.samples)
@@ -205,90 +205,8 @@ def _run(
         name: method.counts(group) | {"errors": asked[name] - len(group)}
         for name, group in ({"lessons": scored} | answered).items()
     }
-    rows = [row_of(name, group, settings.score) for name, group in answered.items()]
+    rows = [parts.row_of(name, group, settings.score) for name, group in answered.items()]
     return rows, {"counts": counts}, _notes(settings, lessons, scored, str(dpo), str(shared))
-
-
-def scorer(settings: Settings, base: Model, journal: Journal) -> tuple[Split, Worth]:
-    """How answers are split and claims scored, by the settings."""
-    from hansei.models.load import load
-    from hansei.truth import factuality_claims as claims
-    from hansei.truth.factuality_confidence import EXAMPLES, SAMPLING, Asking, Confidence
-    from hansei.truth.factuality_questions import by_reference
-
-    judge = base
-    if settings.judge is not None:
-        where = (
-            {"base_url": settings.judge_base_url}
-            if settings.judge.startswith("openai:")
-            else {"device": settings.device}
-        )
-        judge = load(settings.judge, **where)  # type: ignore[arg-type]
-    split = claims.whole if settings.claims == "whole" else claims.by_model(judge, journal)
-    if settings.score == "answers":
-        return split, by_reference
-    if settings.passages is not None:
-        return split, claims.by_passages(judge, claims.search_in(settings.passages), journal)
-    apart = settings.seed + 1_000_003  # or an answer would be among the draws that it is held against
-    if settings.claims == "whole":  # asked as it was sampled
-        asking = Asking(draws=settings.draws, sampling=replace(_drawn(settings, settings.temperature), seed=apart))
-        return split, Confidence(base, claims.the_prompt_itself, journal, asking).by("own")
-    asking = Asking(draws=settings.draws, sampling=replace(SAMPLING, seed=apart), examples=EXAMPLES)
-    write = claims.questions_by_model(judge, journal)
-    return split, Confidence(base, write, journal, asking).by(settings.measure or "max")
-
-
-def _drawn(settings: Settings, temperature: float) -> Sampling:
-    from hansei.core.records import Sampling
-
-    return Sampling(temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
-
-
-def _teaching(settings: Settings) -> Teaching:
-    from hansei.training.settings import PreferenceSettings, TrainSettings
-    from hansei.truth.factuality import Teaching
-
-    def training(steps: int, rate: float) -> TrainSettings:
-        return TrainSettings(
-            steps=steps,
-            learning_rate=rate,
-            batch=settings.batch,
-            max_length=settings.max_length,
-            too_long="drop",
-            adapter=settings.adapter,
-            seed=settings.seed,
-            device="cpu" if settings.device == "cpu" else "auto",
-        )
-
-    return Teaching(
-        training(settings.sft_steps, settings.sft_rate),
-        training(settings.dpo_steps, settings.dpo_rate),
-        PreferenceSettings(beta=settings.beta),
-        settings.margin,
-    )
-
-
-def row_of(name: str, scored: Sequence[Scored], against: Against) -> Row:
-    """Correct and wrong claims an answer and the share correct; or, without a reference, claims and their worth.
-
-    Answers that could not be split and claims that could not be scored are left out. Prompts about one entity are
-    resampled as one.
-    """
-    from hansei.core import statistics
-    from hansei.steps.measure import cluster
-
-    read = [one for one in scored if one.claims is not None]
-    clusters = [cluster(one.prompt) for one in read]
-    known = [[w for w in one.worth if w is not None] for one in read]
-    share = statistics.bootstrap([one.reward for one in read], clusters)
-    if against == "agreement":
-        return {"row": name, "claims": statistics.bootstrap([float(len(k)) for k in known], clusters), "worth": share}
-    return {
-        "row": name,
-        "correct_claims": statistics.bootstrap([sum(k) for k in known], clusters),
-        "wrong_claims": statistics.bootstrap([len(k) - sum(k) for k in known], clusters),
-        "share_correct": share,
-    }
 
 
 def _notes(
