@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -54,6 +55,7 @@ def main() -> int:
         "seeds": list(range(wanted.seeds)),
         "rows": [plain_row(row) for row in rows],
         "seconds": round(time.monotonic() - started, 1),
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "errors": 0,
         "unscored": 0,
         "version": __version__,
