@@ -180,3 +180,23 @@ def test_a_training_of_two_steps_makes_a_whole_base_that_fails_its_checks(
     assert not report.passed and report.model == str(tmp_path / "new")
     assert {path.name for path in (tmp_path / "new").iterdir()} == {path.name for path in FILES}
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_the_command_makes_the_same_base_bit_for_bit_each_time_and_as_the_function_below_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry's, as its training has every option: heads set by hand, and answers that weigh more."""
+    from hansei.training import base
+
+    monkeypatch.setattr(base, "TOKENIZER_DOCUMENTS", 500)
+    monkeypatch.setattr(town_base, "check", lambda model, home: [])
+    for name in ("first", "second"):
+        report = town_base.train(town_base.Settings(district="registry", out=str(tmp_path / name), steps=3))
+        assert report.model == str(tmp_path / name)
+    home = DISTRICTS["registry"]
+    plan = PretrainSettings(3, home.batch, home.block, learning_rate=home.learning_rate, answers=home.answers)
+    base.train_base(tmp_path / "below", plan, lambda step, loss: None, home.documents, copying=True, looking_up=True)
+    town_base.train(town_base.Settings(district="registry", out=str(tmp_path / "other"), steps=3, seed=1))
+    made = {place.name: {p.name: p.read_bytes() for p in place.iterdir()} for place in tmp_path.iterdir()}
+    assert made["first"] == made["second"] == made["below"]
+    assert made["first"]["model.safetensors"] != made["other"]["model.safetensors"]
