@@ -89,7 +89,7 @@ def test_runs_of_letters_are_found_as_the_obvious_version_finds_them(
 
 def test_equal_hashes_of_different_runs_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     # An even base loses all but the last letters of a word, so that hashes collide by the thousand.
-    monkeypatch.setattr(copies, "_Q", copies.np.uint64(0))
+    monkeypatch.setattr(copies, "Q", copies.np.uint64(0))
     texts = ["one two three four five six seven eight"]
     finder = WordFinder(texts, n=8)
     finder.feed(Block(b"one two three four five six seven ate, two three four five six seven eight eight", "f"))

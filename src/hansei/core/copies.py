@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
+from hansei.core.hashes import Hashes, P, Q, Table, powers
 
 BARRIER = b"\x1e"
 """Stands between two records of a stream, as a word of its own; no run of words or characters goes across it."""
@@ -29,8 +28,6 @@ _LOWER = bytes(range(256)).lower()
 _TO_WORDS = bytes(c if c in _KEPT else 0 for c in _LOWER)
 _NO_LETTER = bytes(c for c in range(256) if _LOWER[c] not in _KEPT)
 _KEEPS = np.array([_LOWER[c] in _KEPT for c in range(256)])
-_ODD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: odd, so that it has an inverse modulo 2^64
-_P, _Q = np.uint64(_ODD), np.uint64(0xC2B2AE3D27D4EB4F)
 _SHORTEST_RUN = 16  # characters; what is shorter stands everywhere by chance
 
 
@@ -93,50 +90,6 @@ def plain(text: bytes) -> bytes:
     return byte_B.tobytes()
 
 
-class _Table:
-    """Hashes of what is looked for, and which of it has not been found yet.
-
-    Two tables of bits of the hash, one slot in 16 or fewer taken in each, leave one place in 256 to be looked up.
-    """
-
-    def __init__(self, hash_N: Hashes) -> None:
-        self.hash_N = hash_N
-        self.order_N = np.argsort(hash_N, kind="stable")
-        self.sorted_N = hash_N[self.order_N]
-        self.open_N = np.ones(len(hash_N), dtype=bool)
-        bits = max(16, len(hash_N).bit_length() + 4)
-        self.shift, self.mask = np.uint64(64 - bits), np.uint64((1 << bits) - 1)
-        self.waiting = np.bincount(self._high(hash_N), minlength=1 << bits).astype(np.int32)
-        self.taken = self.waiting > 0
-        self.taken_low = np.zeros(1 << bits, dtype=bool)
-        self.taken_low[self._low(hash_N)] = True
-
-    def _high(self, hash_P: Hashes) -> NDArray[np.int64]:
-        return (hash_P >> self.shift).view(np.int64)  # signed numbers index twice as fast
-
-    def _low(self, hash_P: Hashes) -> NDArray[np.int64]:
-        return (hash_P & self.mask).view(np.int64)
-
-    def candidates(self, hash_P: Hashes) -> Iterator[tuple[int, int]]:
-        """(place in the stream, number of what it may be a copy of) wherever the hashes are equal."""
-        hit = np.flatnonzero(self.taken[self._high(hash_P)])
-        hit = hit[self.taken_low[self._low(hash_P[hit])]]
-        first = np.searchsorted(self.sorted_N, hash_P[hit])
-        after = np.searchsorted(self.sorted_N, hash_P[hit], side="right")
-        some = after > first
-        for place, a, b in zip(hit[some].tolist(), first[some].tolist(), after[some].tolist(), strict=True):
-            for number in self.order_N[a:b].tolist():
-                if self.open_N[number]:
-                    yield place, number
-
-    def close(self, number: int) -> None:
-        """Looks for it no longer: what is met a million times costs no more than what is met once."""
-        self.open_N[number] = False
-        slot = self._high(self.hash_N[number : number + 1])[0]
-        self.waiting[slot] -= 1
-        self.taken[slot] = self.waiting[slot] > 0
-
-
 class _Rest:
     """What a finder keeps of a block, so that a run across two blocks of a file is seen whole."""
 
@@ -171,7 +124,7 @@ class WordFinder:
         ends = np.flatnonzero(self._given.hash_W == _Words(BARRIER).hash_W)
         first_T = np.concatenate([[0], ends + 1])[: len(texts)]
         size_T = np.concatenate([ends, [len(self._given.hash_W)]])[: len(texts)] - first_T
-        self._tables: dict[int, tuple[_Table, NDArray[np.intp], NDArray[np.intp]]] = {}
+        self._tables: dict[int, tuple[Table, NDArray[np.intp], NDArray[np.intp]]] = {}
         self._total_T, self._met_T = np.zeros((2, len(texts)), dtype=np.intp)
         lengths = {min(n, size) for size in size_T.tolist() if size >= min(n, least)}
         for length, hash_W in self._given.grams(max(lengths, default=0)):
@@ -179,7 +132,7 @@ class WordFinder:
                 chosen_T = np.flatnonzero(size_T >= n if length == n else size_T == length)
                 owner_N = np.repeat(chosen_T, size_T[chosen_T] - length + 1)
                 start_N = np.concatenate([first_T[t] + np.arange(size_T[t] - length + 1) for t in chosen_T])
-                self._tables[length] = _Table(hash_W[start_N]), start_N, owner_N
+                self._tables[length] = Table(hash_W[start_N]), start_N, owner_N
                 self._total_T += np.bincount(owner_N, minlength=len(texts))
         self._rest = _Rest()
         self.copies: dict[int, Copy] = {}
@@ -229,7 +182,7 @@ class _Words:
         after_B = np.append(starts_B | ~inside_B, True)[1:]
         self.start_W = np.flatnonzero(starts_B)
         self.end_W = np.flatnonzero(inside_B & after_B) + 1
-        power_B, inverse_B = _powers(1 << len(byte_B).bit_length())
+        power_B, inverse_B = powers(1 << len(byte_B).bit_length())
         weighed_B = byte_B * power_B[: len(byte_B)]  # blanks are 0, so a sum up to the next word is the word's
         sum_W = np.add.reduceat(weighed_B, self.start_W) if len(self.start_W) else weighed_B[:0]
         self.hash_W = sum_W * inverse_B[self.start_W]
@@ -239,7 +192,7 @@ class _Words:
         hash_W = self.hash_W
         for length in range(1, min(longest, len(self.hash_W)) + 1):
             if length > 1:
-                hash_W = hash_W[:-1] * _Q + self.hash_W[length - 1 :]
+                hash_W = hash_W[:-1] * Q + self.hash_W[length - 1 :]
             yield length, hash_W
 
     def run(self, first: int, length: int) -> bytes:
@@ -247,14 +200,6 @@ class _Words:
         chosen = slice(first, first + length)
         edges = zip(self.start_W[chosen].tolist(), self.end_W[chosen].tolist(), strict=True)
         return b" ".join(self.text[start:end] for start, end in edges)
-
-
-@lru_cache(maxsize=2)
-def _powers(size: int) -> tuple[Hashes, Hashes]:
-    """Powers of an odd number and of its inverse modulo 2^64."""
-    inverse = np.uint64(pow(_ODD, -1, 1 << 64))
-    first, second = (np.full(size, base, dtype=np.uint64) for base in (_P, inverse))
-    return np.multiply.accumulate(first), np.multiply.accumulate(second)
 
 
 class CharFinder:
@@ -276,7 +221,7 @@ class CharFinder:
                 self._total_T[owner] = len(starts)
         self._length = length
         self._tables = [
-            (_Table(np.concatenate([_ends(run, long, length)[:1] for run, _ in runs])), runs, long)
+            (Table(np.concatenate([_ends(run, long, length)[:1] for run, _ in runs])), runs, long)
             for long, runs in kinds.items()
             if runs
         ]
@@ -319,9 +264,9 @@ def _ends(letters: bytes, long: bool, length: int) -> Hashes:
     if size < 1:
         return np.zeros(0, np.uint64)
     eight_B = np.ndarray((len(letters) - 7,), dtype=np.uint64, buffer=letters, strides=(1,))
-    hash_B = eight_B[:size] * _P
+    hash_B = eight_B[:size] * P
     for eight in eights[1:]:
-        hash_B = (hash_B + eight_B[eight : eight + size]) * _Q
+        hash_B = (hash_B + eight_B[eight : eight + size]) * Q
     return hash_B
 
 
