@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hansei.inside import concept_study
-from hansei.inside.concept_geometry import Study, angle_rows, category_rows, head_rows, study
+from hansei.inside.concept_geometry import study
+from hansei.inside.concept_rows import Study, angle_rows, category_rows, head_rows
 from hansei.inside.concept_study import angles_of, auroc, categories_of, shuffle_branches, split
 from hansei.inside.concept_tree import Concept, Kept, keep
 from hansei.inside.unembedding import Unembedding, Vocabulary

@@ -19,7 +19,7 @@ from hansei.inside.concept_study import children_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hansei.inside.concept_geometry import Study
+    from hansei.inside.concept_rows import Study
 
 LABELLED = 40
 """Concepts that a heat map can name."""

@@ -20,8 +20,10 @@ from hansei.core.records import Figure
 from hansei.core.result import Result
 from hansei.core.statistics import paired_two_way_bootstrap, two_way_bootstrap
 from hansei.inside import concept_geometry as geometry
+from hansei.inside import concept_rows as tables
 from hansei.inside.concept_directions import Array
-from hansei.inside.concept_geometry import METRICS, NUMBERS, TOWN, Study
+from hansei.inside.concept_geometry import TOWN
+from hansei.inside.concept_rows import METRICS, NUMBERS, Study
 from hansei.inside.concept_tree import Kept
 from hansei.inside.unembedding import Unembedding, load_unembedding
 
@@ -67,7 +69,7 @@ class Condition:
     """What becomes of a base's unembedding."""
     space: geometry.SpaceName = "causal"
     """Whitened or not."""
-    null: geometry.Null = "vocabulary"
+    null: tables.Null = "vocabulary"
     """What nonsense is drawn from."""
 
 
@@ -98,7 +100,7 @@ def run(settings: Settings) -> Result:
         parts=_parts(studies, len(bases)),
         numbers=NUMBERS,
         notes=[
-            *geometry.notes(bases[0], trained, "vocabulary"),
+            *tables.notes(bases[0], trained, "vocabulary"),
             f"{len(bases)} bases x {settings.seeds} splits; intervals: two-way bootstrap over these and the concepts",
         ],
         seeds=list(range(settings.seeds)),
@@ -181,7 +183,7 @@ def _table(study: Study, side: str, of: str) -> Array:
 def _rows(studies: dict[str, Study]) -> list[dict[str, Any]]:
     """Concepts, nonsense and their difference in each condition."""
     return [
-        row | {"row": f"{name}: {row['row']}"} for name, study in studies.items() for row in geometry.head_rows(study)
+        row | {"row": f"{name}: {row['row']}"} for name, study in studies.items() for row in tables.head_rows(study)
     ]
 
 
@@ -189,14 +191,14 @@ def _parts(studies: dict[str, Study], bases: int) -> dict[str, Sequence[dict[str
     trained, own = studies["trained base"], studies["trained base, nonsense of its own words"]
     gauss, flat = studies["Gaussian vectors"], studies["trained base, not whitened"]
     parts: dict[str, Sequence[dict[str, Any]]] = {
-        "orthogonality": geometry.angle_rows(trained),
-        "orthogonality-own-words": geometry.angle_rows(own),
-        "orthogonality-gaussian": geometry.angle_rows(gauss),
-        "orthogonality-not-whitened": geometry.angle_rows(flat),
-        "categories": geometry.category_rows(trained),
-        "categories-own-words": geometry.category_rows(own),
+        "orthogonality": tables.angle_rows(trained),
+        "orthogonality-own-words": tables.angle_rows(own),
+        "orthogonality-gaussian": tables.angle_rows(gauss),
+        "orthogonality-not-whitened": tables.angle_rows(flat),
+        "categories": tables.category_rows(trained),
+        "categories-own-words": tables.category_rows(own),
         "levels": level_rows(trained),
-        "concepts": geometry.concept_rows(trained),
+        "concepts": tables.concept_rows(trained),
     }
     if bases > 1:
         parts["bases"] = base_rows(trained, bases)
