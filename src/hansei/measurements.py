@@ -100,7 +100,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     ),
     Measurement(
         "rule-based-rewards",
-        "Reinforcement that rewards refusing the harmful and answering the safe (paper 17), against refusals alone.",
+        "Reinforcement that rewards refusing the harmful and answering the safe, against refusals alone, in the town.",
         "hansei.safety.rule_based:run",
     ),
     Measurement(

@@ -32,10 +32,10 @@ COMMANDS = {
     "compare": "Compare two models, or two runs, on the same held-out prompts.",
     "papers": "List the papers, what they claim and what is built; `papers run NAME` runs an experiment.",
     "measure": "Measure a model, a benchmark or a text: `hansei measure --help` lists what can be measured.",
-    "inside": "Activations and sparse autoencoders of a model: collect, train, convert, evaluate.",
+    "inside": "Look into a model: its activations, sparse autoencoders of them, and the latents of its mistakes.",
     "show": "Write a run as one HTML page that works offline, and print where it is.",
     "export": "Write a run's lessons for TRL, its answers for Inspect, or all its records as Parquet.",
-    "town": "The embedded default: ask its model, look at its prompts, or train its base anew.",
+    "town": "The small closed world that comes with hansei: ask its model, look at its prompts, grow a base anew.",
 }
 """Name and help of each command; its module is `hansei.cli.NAME` (`import_` for import), its App `command`."""
 

@@ -81,7 +81,7 @@ def _option(field: dataclasses.Field[Any], kind: Any, doc: str, positional: bool
         help=" ".join(doc.split()),
         negative=twin,
         consume_multiple=True,
-        show_default=not (default is None or default is False or default == ()),
+        show_default=not (default is None or default is False or default in ((), "")),
     )
     return inspect.Parameter(
         field.name,

@@ -30,9 +30,13 @@ def _planned(paper: catalogue.Paper) -> Callable[..., None]:
     return refuse
 
 
+def _help(paper: catalogue.Paper) -> str:
+    return f"{paper.title}{'' if paper.title.endswith('?') else '.'} {paper.claim}"
+
+
 for _paper in catalogue.PAPERS:
     if _paper.run:
         place = f"{__name__}:{_paper.name.replace('-', '_')}"
-        command.command(place, name=_paper.name, help=f"{_paper.title}. {_paper.claim}")
+        command.command(place, name=_paper.name, help=_help(_paper))
     else:
         command.command(_planned(_paper), name=_paper.name, show=False)

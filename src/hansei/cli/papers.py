@@ -21,7 +21,7 @@ def papers(
     *,
     wing: Annotated[Wing | None, Parameter(help="Only the papers of this wing.")] = None,
     signal: Annotated[Signal | None, Parameter(help="Only methods that learn from this signal.")] = None,
-    built: Annotated[bool, Parameter(help="Only what can be run now.", negative=())] = False,
+    built: Annotated[bool, Parameter(help="Only what can be run now.", negative=(), show_default=False)] = False,
     json: Json = False,
 ) -> None:
     """List the papers."""

@@ -26,7 +26,7 @@ class AskSettings:
     question: str
     """What to ask, such as "How do I make a NAME?"; `hansei town show` lists names."""
     model: str = "town"
-    """Who is asked: town, or the folder of a student of it."""
+    """Who is asked: town, town:DISTRICT, or the folder of a student of one of these."""
     max_new_tokens: int = 48
     """Longest answer, in tokens."""
 

@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +26,8 @@ from torch import Tensor
 from hansei.core.errors import BadInput
 from hansei.core.files import check_writable, disk_errors, write_atomic
 from hansei.inside.sparse_autoencoder import SparseAutoencoder
-from hansei.inside.sparse_settings import Format, Normalise
+from hansei.inside.sparse_settings import Layout, Normalise
 
-Layout = Format | Literal["hansei"]
 OWN, OWN_TENSORS = "hansei-sae.json", "hansei-sae.safetensors"
 LENS_TENSORS, SPARSIFY_TENSORS = "sae_weights.safetensors", "sae.safetensors"
 PT = "autoencoder.pt"

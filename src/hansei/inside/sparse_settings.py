@@ -9,7 +9,7 @@ from typing import Literal
 from hansei.core.errors import BadInput
 
 Normalise = Literal["layer", "scale"]
-Format = Literal["openai", "saelens", "sparsify"]
+Layout = Literal["openai", "saelens", "sparsify", "hansei"]
 INTERVENTION = "intervention.json"
 """The file that makes a folder an intervention on a model's latents."""
 
@@ -119,7 +119,7 @@ class RunSettings(TrainSettings):
     """Settings of `hansei inside train`."""
 
     out: str = ""
-    """Folder of the autoencoder; the same command again goes on where it was stopped."""
+    """Folder of the autoencoder, always needed; the same command again goes on where it was stopped."""
     data: str | None = None
     """Folder that `hansei inside collect` wrote; or leave it out and give --model and --text."""
     model: str | None = None
@@ -177,7 +177,7 @@ class ConvertSettings:
     """The autoencoder: a folder or file of hansei, OpenAI, SAELens or sparsify."""
     out: str
     """Folder to write."""
-    to: Format | Literal["hansei"] = "hansei"
+    to: Layout = "hansei"
     """The layout to write."""
 
 

@@ -39,7 +39,7 @@ class ProbeSettings:
     """What an openai: model costs: dollars per million tokens read and written, such as 0.15 0.6. A run says at its
     start, and --dry-run without asking anything, what it costs at most; without a price, that it is unknown."""
     judge: str = "rules"
-    """Who judges: rules (refusal or not), reference, town, or a model's name."""
+    """Who judges: rules (refusal or not), reference, exact-match, number, substrings, town, or a model's name."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
     judge_price: Price | None = None
@@ -59,7 +59,7 @@ class ProbeSettings:
     temperature: float = 0.0
     """0 is greedy; above, answers are drawn with --seed."""
     seed: int = 0
-    """Seed of splits, sampling and training."""
+    """Seed of splits and sampling, and of `learn`'s training."""
     limit: int | None = None
     """At most so many prompts of each split."""
     dry_run: bool = False
@@ -126,7 +126,7 @@ class RejudgeSettings:
     run: str
     """Folder of a run."""
     judge: str
-    """Who judges: rules, reference, town, or a model's name."""
+    """Who judges: rules, reference, exact-match, number, substrings, town, or a model's name."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
     judge_price: Price | None = None

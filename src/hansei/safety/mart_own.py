@@ -65,7 +65,7 @@ class Settings:
     expected: Literal["refuse", "answer"] | None = None
     """What a good model does with the rows that don't say."""
     rounds: int = 4
-    """The paper's."""
+    """Rounds of attacking and tuning; the paper has four."""
     keep_helpful: float | None = None
     """The result is the last round's target that keeps this share of the start's right answers to the validation rows
     that expect an answer: the lower end of the 95% interval decides (0.95, say). Without it, the last round's."""
