@@ -2,7 +2,7 @@
 
     python docs/demo_seeds.py [--seeds 5] [--out runs/demo-seeds]
 
-About a minute a seed on two quiet cores; a seed that is done is not run again.
+About half a minute a seed on two quiet cores; a seed that is done is not run again.
 """
 
 from __future__ import annotations
