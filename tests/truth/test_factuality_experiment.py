@@ -70,7 +70,10 @@ def test_the_relative_change_is_that_of_the_means_and_its_interval_covers_it() -
     people = [f"p{i // 2}" for i in range(40)]
     halved = outcome.relative_change(before, after, people)
     assert halved.value == pytest.approx(-0.5) and halved.low == pytest.approx(-0.5) == halved.high
-    noisy = outcome.relative_change(before, rng.poisson(1.5, size=(3, 40)), people)
+    after = rng.poisson(1.5, size=(3, 40))
+    noisy = outcome.relative_change(before, after, people)
+    narrow = outcome.relative_change(before, after, people, level=0.8)
+    assert noisy.low is not None and narrow.low is not None and noisy.low < narrow.low < (narrow.value or 0)
     assert noisy.low is not None and noisy.high is not None and noisy.value is not None
     assert noisy.low < noisy.value < noisy.high < 0 and len(noisy.per_seed) == 3 and noisy.n == 120
 

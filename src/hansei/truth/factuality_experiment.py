@@ -5,10 +5,10 @@ people on the train shelf are ranked, with the registry as reference or by the b
 by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
 
 Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those
-whose share of the base's correct claims is, at the lower end of its interval, what the proof asks for; where none is,
-the one with the highest lower end. The interval is over seeds apart from those that are reported, as one training
-differs from the next. The search is the same with the reference and without it. Of the paper's measures of agreement
-max p is taken.
+that keep what the proof asks for, 90% of the base's correct claims, at the lower end of an 80% interval too, so that
+one in ten would keep less; where none does, the one with the highest lower end. The interval is over people and over
+seeds apart from those that are reported, as one training differs from the next. The search is the same with the
+reference and without it. Of the paper's measures of agreement max p is taken.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from hansei.truth.factuality_cells import Reward, Run
 
 VERSION = "5"
-SEARCH_SEEDS = (1000, 1001, 1002)
-TRIED = ((6e-5, 120, 3.25), (1.2e-4, 120, 3.25), (1.2e-4, 240, 3.25))
-"""Learning rates, step counts and length penalties to choose from. A life has two to six facts, four on average."""
+SEARCH_SEEDS = (1000, 1001)
+TRIED = ((6e-5, 120, 3.0), (1.2e-4, 240, 3.0), (1.2e-4, 240, 3.25))
+"""Learning rates, step counts and length penalties to choose from. A life has two to six facts, four on average. With a
+penalty near 3 longer lives win where the base knows much and shorter ones where it does not, which takes longer to
+learn than to be short for everybody."""
 BETA = 0.1
 REWARDS: tuple[Reward, ...] = ("reference", "max")
 KEPT = 0.9
-"""Share of the base's correct claims that a choice keeps on validation people even at the lower end of its interval."""
+"""Share of the base's correct claims that a choice keeps at the lower end of its interval."""
 QUICK = (6e-5, 60, 3.0)
 SECONDS = {
     "samples": 100.0,
