@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hansei.core.drawing import COLOURS, MARKS, canvas, save
-from hansei.core.files import check_writable, write_atomic
-from hansei.core.result import Result
+from hansei.core.drawing import COLOURS, MARKS, canvas
 from hansei.inside.concept_directions import Array
 from hansei.inside.concept_study import children_of
 
@@ -26,16 +20,6 @@ LABELLED = 40
 TICKS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 WORDS = 60
 """Words of one set in a picture."""
-
-
-def with_files(result: Result, out: str, pictures: Mapping[str, Figure]) -> Result:
-    """The result, with its pictures and result.json written in the folder `out`."""
-    folder = Path(out)
-    check_writable(folder)
-    files = [save(picture, folder / name) for name, picture in pictures.items()]
-    result = dataclasses.replace(result, files=[*result.files, *files, str(folder / "result.json")])
-    write_atomic(folder / "result.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1) + "\n")
-    return result
 
 
 def charts(found: Study, show: str | None = None) -> dict[str, Figure]:

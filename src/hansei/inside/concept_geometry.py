@@ -136,7 +136,8 @@ def run(settings: Settings) -> Result:
     )
     if not settings.out:
         return result
-    from hansei.inside.concept_chart import charts, with_files
+    from hansei.core.output import with_files
+    from hansei.inside.concept_chart import charts
 
     return with_files(result, settings.out, charts(found, settings.show))
 

@@ -106,7 +106,8 @@ def run(settings: Settings) -> Result:
         seeds=list(range(settings.seeds)),
         seconds=time.monotonic() - started,
     )
-    from hansei.inside.concept_chart import charts, with_files
+    from hansei.core.output import with_files
+    from hansei.inside.concept_chart import charts
 
     return with_files(result, settings.out, charts(trained, "animal"))
 

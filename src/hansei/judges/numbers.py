@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from hansei.core.numbers import same
 from hansei.core.records import Attempt, Behaviour, Prompt, Verdict
-from hansei.judges.protocol import Case, error_verdict, verdict
+from hansei.judges.protocol import OneByOne, verdict
 from hansei.judges.reference import normalise, references
 
 _OPTION = re.compile(r"\(([A-Za-z])\)")
 _LETTER = re.compile(r"([A-Za-z])[.)]?")
 
 
-class NumberJudge:
+class NumberJudge(OneByOne):
     """Passes an answer whose number is the reference's; other references are compared as options or as whole texts.
 
     A prompt without a reference is unscored. An answer without any number is a fail: the question was not answered.
@@ -23,14 +22,7 @@ class NumberJudge:
     name = "number"
     version = "2"
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
-        """One verdict a case, in the order of the cases."""
-        return [self._judge(prompt, attempt) for prompt, attempt in cases]
-
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        failed = error_verdict(self, attempt)
-        if failed:
-            return failed
         if prompt.reference is None and not references(prompt):
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
         if right(attempt.text, prompt):

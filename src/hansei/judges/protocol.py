@@ -47,3 +47,17 @@ def error_verdict(judge: Judge, attempt: Attempt) -> Verdict | None:
     if attempt.error is None and attempt.finish != "error":
         return None
     return verdict(judge, attempt, "error", rationale=attempt.error or "no answer came")
+
+
+class OneByOne:
+    """A judge that reads each answer by itself: a subclass says in `_judge` what it thinks of one that came."""
+
+    name: str
+    version: str
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        """One verdict a case, in the order of the cases."""
+        return [error_verdict(self, attempt) or self._judge(prompt, attempt) for prompt, attempt in cases]
+
+    def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
+        raise NotImplementedError

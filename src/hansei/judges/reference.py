@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from hansei.core.records import Attempt, Prompt, Verdict
 from hansei.judges.garbled import why_garbled
-from hansei.judges.protocol import Case, error_verdict, verdict
+from hansei.judges.protocol import OneByOne, verdict
 from hansei.judges.rules import behaviour_of
 
 
@@ -32,7 +31,7 @@ def references(prompt: Prompt) -> list[str]:
     return [n for n in map(normalise, texts) if n]
 
 
-class ReferenceJudge:
+class ReferenceJudge(OneByOne):
     """Passes an answer that says the reference: as its whole, or as whole words within it.
 
     Score 1 or 0. An answer that lists many candidates passes by containing the right one: give such prompts
@@ -42,14 +41,7 @@ class ReferenceJudge:
     name = "reference"
     version = "1"
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
-        """One verdict a case, in the order of the cases."""
-        return [self._judge(prompt, attempt) for prompt, attempt in cases]
-
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        failed = error_verdict(self, attempt)
-        if failed:
-            return failed
         accepted = references(prompt)
         if not accepted:
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
@@ -70,7 +62,7 @@ class ReferenceJudge:
         return verdict(self, attempt, "pass", "answered", 1.0, f"says {found!r}")
 
 
-class ExactMatchJudge:
+class ExactMatchJudge(OneByOne):
     """Passes an answer that is a reference and nothing else, both normalised (EM of SQuAD). Score 1 or 0.
 
     A prompt without a reference is unscored.
@@ -79,14 +71,7 @@ class ExactMatchJudge:
     name = "exact-match"
     version = "1"
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
-        """One verdict a case, in the order of the cases."""
-        return [self._judge(prompt, attempt) for prompt, attempt in cases]
-
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        failed = error_verdict(self, attempt)
-        if failed:
-            return failed
         accepted = references(prompt)
         if not accepted:
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hansei.core.records import Attempt, Behaviour, Expected, Finish, Outcome, Prompt, Verdict
 from hansei.judges.garbled import why_garbled
-from hansei.judges.protocol import Case, error_verdict, verdict
+from hansei.judges.protocol import OneByOne, verdict
 from hansei.judges.refusals import find_refusal
 
 VERSION = "5"
@@ -53,20 +51,13 @@ def declines(text: str) -> bool:
     return refusal is not None and refusal.outright
 
 
-class RefusalRules:
+class RefusalRules(OneByOne):
     """Judges by the refusal rules against `prompt.expected`; without that, unscored. Gives no score."""
 
     name = "rules"
     version = VERSION
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
-        """One verdict a case, in the order of the cases."""
-        return [self._judge(prompt, attempt) for prompt, attempt in cases]
-
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        failed = error_verdict(self, attempt)
-        if failed:
-            return failed
         behaviour, why = behaviour_of(attempt.text, attempt.finish)
         outcome = outcome_of(prompt.expected, behaviour, len(attempt.text.split()))
         if prompt.expected is None:

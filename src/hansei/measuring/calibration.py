@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from hansei.core import drawing
 from hansei.core.calibration import BINS, Bin, calibration, reliability
 from hansei.core.errors import BadInput
+from hansei.core.output import with_files
 from hansei.core.result import Result
 from hansei.core.rows import Row, read_rows
-from hansei.measuring.output import with_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Chart

@@ -141,8 +141,8 @@ def run(settings: Settings) -> Result:
     )
     if settings.out is None:
         return result
+    from hansei.core.output import with_files
     from hansei.measuring.code_chart import draw
-    from hansei.measuring.output import with_files
 
     return with_files(result, settings.out, {"code.svg": draw(outcomes)})
 

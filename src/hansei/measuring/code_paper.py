@@ -81,7 +81,7 @@ def run(settings: Settings) -> Result:
     )
     if settings.out is None:
         return result
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
 
     return with_files(result, settings.out, {})
 

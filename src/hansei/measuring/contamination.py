@@ -121,8 +121,8 @@ def run(settings: Settings) -> Result:
     )
     if settings.out is None:
         return result
+    from hansei.core.output import with_files
     from hansei.measuring.leak_report import chart
-    from hansei.measuring.output import with_files
 
     return with_files(result, settings.out, {"contamination.svg": chart(result)})
 

@@ -85,7 +85,7 @@ def run(settings: Settings) -> Result:
         seeds=list(range(seeds)),
         seconds=time.monotonic() - started,
     )
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
 
     return with_files(result, settings.out, {"contamination.svg": chart(result)})
 

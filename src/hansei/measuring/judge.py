@@ -263,7 +263,7 @@ def calls(labelled: Sequence[Labelled], judges: Mapping[str, Judge | str]) -> li
 
 
 def _written(result: Result, out: str) -> Result:
+    from hansei.core.output import with_files
     from hansei.measuring.judge_chart import trust_chart
-    from hansei.measuring.output import with_files
 
     return with_files(result, out, {"judge.svg": trust_chart(result.rows)})

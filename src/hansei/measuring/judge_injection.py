@@ -208,8 +208,8 @@ def _notes(settings: Settings, labelled: Sequence[Labelled], clean: Heard) -> li
 
 
 def _written(result: Result, out: str) -> Result:
+    from hansei.core.output import with_files
     from hansei.measuring.judge_chart import dots
-    from hansei.measuring.output import with_files
 
     series = {"flip_rate": "word turned", "silenced": "no word any more"}
     return with_files(result, out, {"judge-injection.svg": dots(result.rows, series, "share of the answers")})

@@ -219,7 +219,7 @@ def notes(trained: Trained, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def written(result: Result, trained: Trained, out: str) -> Result:
     """The result with its chart and result.json in the folder `out`."""
+    from hansei.core.output import with_files
     from hansei.measuring.llm_use_chart import draw
-    from hansei.measuring.output import with_files
 
     return with_files(result, out, {"llm-use.svg": draw(result.rows, trained.best)})

@@ -256,8 +256,8 @@ def _notes(found: Sequence[Field], results: Sequence[Measured]) -> list[str]:
 
 
 def _written(result: Result, results: Sequence[Measured], out: str) -> Result:
+    from hansei.core.output import with_files
     from hansei.measuring.llm_use_chart import validation
-    from hansei.measuring.output import with_files
 
     charts = {
         f"llm-use-{rows[0]['row'].split(',')[0].lower()}.svg": validation(rows, trained.best)

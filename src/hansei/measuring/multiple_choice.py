@@ -117,7 +117,7 @@ def finished(result: Result, out: str | None, series: Mapping[str, Sequence[Row]
     """The result, with its chart (of the tables in `series`) and result.json where a folder was named."""
     if out is None:
         return result
+    from hansei.core.output import with_files
     from hansei.measuring.choice_chart import chart
-    from hansei.measuring.output import with_files
 
     return with_files(result, out, {"multiple-choice.svg": chart(result, series)})

@@ -103,7 +103,7 @@ def run(settings: Settings) -> Result:
     )
     if not settings.out:
         return result
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
 
     return with_files(result, settings.out, {"scaling.svg": scaling_chart.panels(found.panels)})
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from hansei.core.output import with_files
 from hansei.core.records import Figure
 from hansei.core.result import Result
 from hansei.core.statistics import bootstrap, rate
-from hansei.measuring.output import with_files
 from hansei.measuring.scaling_ladder import BUCKETS
 from hansei.town.ledger import Ledger
 

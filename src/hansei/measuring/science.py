@@ -99,7 +99,7 @@ def run(settings: Settings) -> Result:
     result = tables(settings, items, answers, known, time.monotonic() - started)
     if settings.out is None:
         return result
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
     from hansei.measuring.science_chart import draw
 
     return with_files(result, settings.out, {"science.svg": draw(result)})

@@ -85,7 +85,7 @@ def run(settings: Settings) -> Result:
     )
     if settings.out is None:
         return result
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
     from hansei.measuring.science_chart import draw
 
     return with_files(result, settings.out, {"science.svg": draw(result)})

@@ -109,7 +109,7 @@ def run(settings: Settings) -> Result:
     result = result_of(priced, text, asdict(settings), time.monotonic() - started)
     if not settings.out:
         return result
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
     from hansei.measuring.token_cost_chart import heat_map
 
     result = with_files(result, settings.out, {"token-cost.svg": heat_map(priced)})

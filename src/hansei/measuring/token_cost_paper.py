@@ -211,7 +211,7 @@ def _agreement_row(label: str, tokenizer: Any, flores: Priced, udhr: Parallel, s
 
 
 def _written(result: Result, priced: Mapping[str, Priced], trained: Mapping[str, Priced], out: str) -> Result:
-    from hansei.measuring.output import with_files
+    from hansei.core.output import with_files
     from hansei.measuring.token_cost_chart import heat_map
 
     charts: dict[str, Any] = {"token-cost.svg": heat_map(priced), "token-cost-trained.svg": heat_map(trained)}

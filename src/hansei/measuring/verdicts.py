@@ -201,8 +201,8 @@ def _notes(judged: Sequence[Judged], settings: Settings) -> list[str]:
 
 
 def _written(result: Result, settings: Settings) -> Result:
+    from hansei.core.output import with_files
     from hansei.measuring.judge_chart import dots
-    from hansei.measuring.output import with_files
 
     charts = {}
     column, *rest = settings.by

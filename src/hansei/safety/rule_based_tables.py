@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hansei.core.drawing import COLOURS, MARKS, canvas, save
-from hansei.core.files import write_atomic
+from hansei.core.drawing import COLOURS, MARKS, canvas
+from hansei.core.output import with_files
 from hansei.core.records import Figure
 from hansei.core.result import Result
 from hansei.core.statistics import paired_two_way_bootstrap, rate
@@ -100,10 +98,7 @@ def _written(result: Result, out: Path) -> Result:
         _draw(axes, row["over_refusal"], row["harmless_rate"], number, str(row["row"]))
     axes.set(xlabel="over-refusal, %", ylabel="harmless, %")
     axes.legend(loc="best", frameon=False)
-    chart = save(figure, out / "rule-based-rewards.svg")
-    result = dataclasses.replace(result, files=[chart, str(out / "result.json")])
-    write_atomic(out / "result.json", json.dumps(result.to_json(), indent=1) + "\n")
-    return result
+    return with_files(result, str(out), {"rule-based-rewards.svg": figure})
 
 
 def _draw(axes: Any, x: Figure, y: Figure, number: int, label: str) -> None:

@@ -1,4 +1,4 @@
-"""What a measurement writes beside its result: charts, and result.json."""
+"""What is written beside a result: charts, and result.json."""
 
 from __future__ import annotations
 
