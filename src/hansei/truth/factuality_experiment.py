@@ -5,10 +5,9 @@ people on the train shelf are ranked, with the registry as reference or by the b
 by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
 
 Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those
-that keep what the proof asks for, 90% of the base's correct claims, at the lower end of an 80% interval too, so that
-one in ten would keep less; where none does, the one with the highest lower end. The interval is over people and over
-seeds apart from those that are reported, as one training differs from the next. The search is the same with the
-reference and without it. Of the paper's measures of agreement max p is taken.
+that keep at least 92% of the base's correct claims there; where none keeps as many, the one that keeps most. One
+training differs from the next by more than people do, so the search has two seeds, apart from those that are reported.
+It is the same with the reference and without it. Of the paper's measures of agreement max p is taken.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ penalty near 3 longer lives win where the base knows much and shorter ones where
 learn than to be short for everybody."""
 BETA = 0.1
 REWARDS: tuple[Reward, ...] = ("reference", "max")
-KEPT = 0.9
-"""Share of the base's correct claims that a choice keeps at the lower end of its interval."""
+KEPT = 0.92
+"""Least share of the base's correct claims that a choice keeps on validation people; the proof needs 0.9."""
 QUICK = (6e-5, 60, 3.0)
 SECONDS = {
     "samples": 100.0,
@@ -140,22 +139,21 @@ def _run(reward: Reward, rate: float, steps: int, gamma: float) -> Run:
 
 
 def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
-    """Of each reward the point with the fewest wrong claims among those that surely keep enough; fewer steps at a tie.
+    """Of each reward the point with the fewest wrong claims among those that keep enough; fewer steps at a tie.
 
     `wrong_claims` and `correct_claims` of a point are Figures of changes against the base.
     """
     chosen = []
     for name in REWARDS:
         mine = [p for p in points if p["reward"] == name]
-        enough = [p for p in mine if _surely_kept(p) >= KEPT]
-        best = min(enough, key=_order) if enough else max(mine, key=_surely_kept)
+        enough = [p for p in mine if _kept(p) >= KEPT]
+        best = min(enough, key=_order) if enough else max(mine, key=_kept)
         chosen.append(_run(name, best["learning_rate"], best["steps"], best["gamma"]))
     return chosen
 
 
-def _surely_kept(point: Mapping[str, Any]) -> float:
-    """The share of the base's correct claims at the lower end of its interval."""
-    return 1 + float(point["correct_claims"].low)
+def _kept(point: Mapping[str, Any]) -> float:
+    return 1 + float(point["correct_claims"].value)
 
 
 def _order(point: Mapping[str, Any]) -> tuple[float, int]:

@@ -24,8 +24,6 @@ Which = Callable[[Prompt], bool]
 """The prompts that a table is about."""
 BASE = "base"
 DRAWS = 2000
-CHOOSING_LEVEL = 0.8
-"""Of the intervals that a choice looks at."""
 CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
 
 
@@ -40,17 +38,11 @@ PARTS: dict[str, Which] = {
 
 
 def points(found: Cells) -> list[dict[str, Any]]:
-    """Every way of tuning that was tried: its settings, and its changes against the base over seeds and people.
-
-    The intervals are those of `CHOOSING_LEVEL`.
-    """
+    """Every way of tuning that was tried: its settings, and its changes against the base over seeds and people."""
     named = _by_row(found, _way)
     return [
         {name: seeds[0][name] for name in ("reward", "learning_rate", "beta", "steps", "gamma")}
-        | {
-            name: relative_change(*_pair(named[BASE], seeds, kind), level=CHOOSING_LEVEL)
-            for name, kind in CHANGES.items()
-        }
+        | {name: relative_change(*_pair(named[BASE], seeds, kind)) for name, kind in CHANGES.items()}
         for seeds in named.values()
         if "reward" in seeds[0]
     ]
@@ -144,9 +136,7 @@ def about_pairs(found: Cells) -> list[Row]:
     ]
 
 
-def relative_change(
-    before: Any, after: Any, clusters: Sequence[str], *, seed: int = 0, draws: int = DRAWS, level: float = 0.95
-) -> Figure:
+def relative_change(before: Any, after: Any, clusters: Sequence[str], *, seed: int = 0, draws: int = DRAWS) -> Figure:
     """(mean after - mean before) / mean before over S seeds x I items, both resampled, items as whole clusters.
 
     Cells are paired. The interval is the percentiles of the resampled ratio (two-way bootstrap, Owen 2007).
@@ -159,7 +149,7 @@ def relative_change(
     seeds_DS = rng.multinomial(len(before_SI), np.full(len(before_SI), 1 / len(before_SI)), draws)
     items_DC = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
     old_D, new_D = (((seeds_DS @ table) * items_DC).sum(axis=1) for table in sums)
-    low, high = np.quantile((new_D - old_D) / old_D, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile((new_D - old_D) / old_D, [0.025, 0.975])
     per_seed = tuple(float(v) for v in after_SI.mean(axis=1) / before_SI.mean(axis=1) - 1)
     value = float(after_SI.mean() / before_SI.mean() - 1)
     return Figure(value, float(low), float(high), after_SI.size, per_seed)
