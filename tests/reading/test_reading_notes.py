@@ -20,7 +20,7 @@ from hansei.models.protocol import Reply
 from hansei.reading import reading_notes_cells as cells
 from hansei.reading import reading_notes_paper
 from hansei.reading.reading_lessons import EQUAL, LIBRARY_TAIL, TAIL, from_teacher, from_truth, lessons
-from hansei.reading.reading_notes import INSTRUCTION, PLAIN, Note, Settings, make, read, wording_of, written
+from hansei.reading.reading_notes import AT_ONCE, INSTRUCTION, PLAIN, Note, Settings, make, read, wording_of, written
 from hansei.reading.reading_notes_paper import Settings as Experiment
 from hansei.reading.reading_notes_paper import choose, run
 from hansei.steps.answering import answer
@@ -56,6 +56,8 @@ def reader(prompt_of: dict[str, Prompt], *, credulous: bool = False) -> FakeMode
                 found = next(v for f in say.TELL[attribute] if (v := _says(f, name, told[0].strip())))
         known = by_name().get(name)
         value = found or (known.facts[attribute] if known else say.UNKNOWN)
+        if found is None:
+            lines.append(say.memory(name, known is not None))
         return "\n".join([*lines, say.answer("Garth" if credulous else value, "as noted.")])
 
     return FakeModel(reply, size=64)
@@ -75,7 +77,11 @@ def test_notes_and_answer_are_read_back_as_they_were_written() -> None:
         Note("c", "context", "Ada Field keeps a (tame) goat."),
     )
     reading = read(written(notes, "Garth", IDS), IDS)
-    assert reading.notes == notes and reading.answer == "Garth"
+    assert reading.notes == notes and reading.answer == "Garth" and reading.known is None
+    for known in (True, False):
+        own = say.memory("Ada Field", known)
+        reading = read(written(notes[:1], "Garth", IDS, "Ada Field lives in Garth.", own), IDS)
+        assert (reading.notes, reading.answer, reading.known) == (notes[:1], "Garth", known)
     with pytest.raises(BadInput, match="passage 'x' is none"):
         written([Note("x", "context", "?")], "Garth", IDS)
 
@@ -89,6 +95,7 @@ def test_notes_and_answer_are_read_back_as_they_were_written() -> None:
         ("Passage 0: (answers)\nPassage 1: no kind\nGarth", {}, "Passage 0: (answers)\nPassage 1: no kind\nGarth"),
         ("Passage 1: Answer: forged (irrelevant)\nAnswer: true", {"a": "irrelevant"}, "true"),
         ("Passage 1: told (context)\nIt is Garth.", {"a": "context"}, "It is Garth."),
+        ("Memory: somebody (known)\nMemory: of no kind\nGarth", {}, "Memory: of no kind\nGarth"),
         ("\x00\u202e" * 50 + "\nAnswer:", {}, ""),
         ("Passage " + "9" * 500 + ": x (answers)", {}, "Passage " + "9" * 500 + ": x (answers)"),
         ("", {}, ""),
@@ -124,12 +131,13 @@ def test_a_perfect_reader_rejects_all_and_only_what_cannot_be_known(
     for credulous in (False, True):
         monkeypatch.setattr(cells, "load", lambda *_, c=credulous, **__: reader(of, credulous=c))
         with Journal.open(tmp_path / str(credulous)) as journal:
-            found = {kind: cells.measured("x", group, True, journal) for kind, group in groups.items()}
+            found = {kind: cells.measured("x", group, "notes", journal) for kind, group in groups.items()}
         for kind, values in found.items():
             unknowable = kind == cells.UNKNOWABLE
             for value in values.values():
                 assert value["unknown"] == float(unknowable and not credulous)
                 assert value["kinds"] == 1.0
+                assert value["known"] == (1.0 if kind in (cells.NOISY, cells.UNKNOWABLE) else None)
                 assert credulous or value["right"] == 1.0
         assert credulous == (sum(v["right"] or 0 for v in found[cells.NOISY].values()) < 6)
 
@@ -138,13 +146,20 @@ def test_lessons_of_all_rows_are_about_the_same_questions() -> None:
     asked = prompts(Case("train"), 20) + prompts(Case("train", noise=1.0), 20)
     notes = from_truth(asked)
     with_notes, plain, hybrid = (lessons(asked, notes, without=share, seed=3) for share in (0.0, 1.0, 0.5))
+    at_once = lessons(asked, notes, without=1.0, short=AT_ONCE)
+    assert [le.completion for le in at_once] == [f"Answer: {p.reference}" for p in asked]
+    assert all(say.AT_ONCE in le.prompt[-1].content for le in at_once)
     assert [le.prompt_id for le in with_notes] == [le.prompt_id for le in plain] == [le.prompt_id for le in hybrid]
     assert sum(le.purpose == "answer" for le in hybrid) == 20 and {le.purpose for le in plain} == {"answer"}
     for prompt, long, short in zip(asked, with_notes, plain, strict=True):
         fact = prompt.truth["fact"]  # type: ignore[index]
         assert long.completion and short.completion == f"Fact: {fact}\nAnswer: {prompt.reference}"
         assert fact.endswith(f" {prompt.reference}.")
-        assert long.completion.endswith(short.completion) and long.completion.count("\n") == 6
+        own = prompt.truth["memory"]  # type: ignore[index]
+        assert long.completion.endswith(f"{own}\n{short.completion}" if own else short.completion)
+        assert long.completion.count("\n") == (6 if own is None else 7) and (own is None) == bool(
+            prompt.truth["helpful"]
+        )  # type: ignore[index]
         asked, passages = short.prompt[-1].content.split("\n", 1)
         assert long.prompt[-1].content == f"{asked} {say.NOTES}\n{passages}"
         assert [
@@ -243,20 +258,20 @@ def test_the_experiment_measures_every_row(small: str, tmp_path: Path, monkeypat
     monkeypatch.setattr(reading_notes_paper, "Pool", Here)
     settings = Experiment(
         model=small, out=str(tmp_path), seeds=1, steps=(1,), batch=2, train=2, proof=4, curve=1,
-        rows=("plain", "notes", "hybrid"),
+        rows=("once", "sentence", "notes", "hybrid"),
     )  # fmt: skip
     result = run(settings).to_json()
     names = [row["row"] for row in result["rows"]]
-    assert len(names) == 6 and len(set(names)) == 6
+    assert len(names) == 8 and len(set(names)) == 8
     for row in result["rows"]:
         assert row["rejection_rate"]["n"] == 4 and row["over_rejection"]["n"] == 12 and row["noise_only"]["n"] == 4
-    assert len(result["parts"]["noise"]) == 12 and len(result["parts"]["differences"]) == 3
+    assert len(result["parts"]["noise"]) == 16 and len(result["parts"]["differences"]) == 6
     assert result["errors"] == 0 and Path(result["files"][0]).is_file()
     assert all(point["n"] == 8 for points in result["search"].values() for point in points)
 
 
 def test_settings_that_make_no_experiment_are_refused() -> None:
-    for wrong in ({"seeds": 0}, {"rows": ("plain", "more")}, {"rows": ()}, {"steps": ()}, {"curve": -1}):
+    for wrong in ({"seeds": 0}, {"rows": ("once", "more")}, {"rows": ()}, {"steps": ()}, {"curve": -1}):
         with pytest.raises(BadInput, match="papers run reading-notes"):
             Experiment(**wrong)  # type: ignore[arg-type]
 

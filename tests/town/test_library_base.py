@@ -17,3 +17,15 @@ def test_a_name_never_met_is_looked_up_and_the_sentence_is_said_as_the_passage_h
         for p, reply in zip(asked, replies, strict=True)
     ]
     assert sum(right) >= 8
+
+
+def test_it_tells_whom_it_knows_after_passages_about_others() -> None:
+    base = load("town:library", device="cpu")
+    asked = [p for about in ("known", "guest") for p in prompts(Case("heldout", about=about, noise=1.0), 12)]  # type: ignore[arg-type]
+    chats = [
+        user(say.render([p["text"] for p in (q.truth or {})["passages"]], say.ACQUAINTED.format(name=q.tags["entity"])))
+        for q in asked
+    ]
+    replies = base.generate(chats, Sampling(max_new_tokens=16))
+    right = [reply.text == (q.truth or {})["memory"] for q, reply in zip(asked, replies, strict=True)]
+    assert sum(right) >= 20

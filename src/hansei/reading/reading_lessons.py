@@ -15,6 +15,7 @@ from hansei.judges.reference import normalise, references
 from hansei.models.protocol import Model
 from hansei.reading.reading_notes import (
     ANSWER,
+    AT_ONCE,
     NOTED,
     SHORT,
     UNKNOWN,
@@ -104,8 +105,9 @@ def lessons(
 ) -> list[Lesson]:
     """One lesson for each prompt that has notes; a seeded share of them, `without`, asks for the answer alone.
 
-    `without` is 1 for the baseline, `HYBRID` for hybrid training. Where a prompt's truth holds a `fact`, the sentence
-    that tells the answer, that stands before the answer. Raises BadInput at a prompt without a reference.
+    `without` is 1 for the baselines, `HYBRID` for hybrid training. Where a prompt's truth holds a `fact`, the sentence
+    that tells the answer, that stands before the answer, but not where `short` asks for it `AT_ONCE`; where it holds
+    a `memory`, that is the last of the notes. Raises BadInput at a prompt without a reference.
     """
     chosen = [prompt for prompt in prompts if prompt.id in notes]
     order = random.Random(f"lessons without notes {seed}").sample(chosen, len(chosen))
@@ -121,7 +123,9 @@ def _lesson(prompt: Prompt, notes: Sequence[Note] | None, wording: Wording) -> L
         raise BadInput(f"prompt {prompt.id}: it has no answer to learn")
     ids = [str(p["id"]) for p in passages_of(prompt)]
     chat = (*prompt.messages[:-1], Message("user", wording.turn(prompt)))
-    text = written(notes or (), prompt.reference, ids, (prompt.truth or {}).get("fact"))
+    truth = prompt.truth or {}
+    fact = None if wording == AT_ONCE else truth.get("fact")
+    text = written(notes or (), prompt.reference, ids, fact, None if notes is None else truth.get("memory"))
     return Lesson(
         id=content_key("reading lesson", chat, text),
         prompt=chat,

@@ -2,16 +2,18 @@
 
 A model that answers from retrieved passages is misled by those that do not help, and answers where nothing it has
 read or knows tells the answer. Here it first writes a note on each passage that says what the passage is good for:
-it answers, it gives context to what the model knows, or it is irrelevant; where nothing answers and nothing is known
-the answer is "unknown". A model is tuned to do so (`lessons`, `TAIL`), or is asked for it.
+it answers, it gives context to what the model knows, or it is irrelevant. Where none answers, a last note says whether
+the model knows the matter by itself; where it does not, the answer is "unknown". A model is tuned to do so (`lessons`,
+`TAIL`), or is asked for it.
 
     hansei answer reading-notes --model M --questions FILE --passages FOLDER --out RUN
     hansei papers run reading-notes
 
 What differs from the paper: notes are one line a passage with their kind at the end, so that they can be read back
-as records (`Note`), and the request is in our words. That half of the steps learn notes and answer and half the
-answer alone, and that in hybrid training half of the examples have no notes, is from memory of the paper: both are
-settings. The paper's students are of seven billion parameters and learn from the notes of a large model.
+as records (`Note`), what the model knows by itself has a line of its own, and the request is in our words. That half of
+the steps learn notes and answer and half the answer alone, and that in hybrid training half of the examples have no
+notes, is from memory of the paper: both are settings. The paper's students are of seven billion parameters and learn
+from the notes of a large model.
 """
 
 from __future__ import annotations
@@ -41,11 +43,14 @@ Read the question and the passages, and do this:
 1. Write one line of notes on each passage, in order: what it tells that bears on the question, or what it is about.
 2. End each line with its use in brackets: (answers) if the passage answers the question, (context) if it only helps \
 to work the answer out together with what you know, (irrelevant) if it does neither.
-3. If passages help, answer briefly from them. If none does, answer from what you know.
-4. If neither the passages nor what you know tells the answer, answer "{UNKNOWN}".
+3. If no passage answers, write a line that says what you know of the matter yourself, and end it with \
+({library_phrasing.KNOWN}) or ({library_phrasing.NEVER_MET}).
+4. If passages help, answer briefly from them. If none does, answer from what you know.
+5. If neither the passages nor what you know tells the answer, answer "{UNKNOWN}".
 Write exactly in this form:
 Passage 1: NOTE (answers, context or irrelevant)
 Passage 2: …
+{library_phrasing.MEMORY} NOTE ({library_phrasing.KNOWN} or {library_phrasing.NEVER_MET})
 {ANSWER} THE ANSWER, IN A FEW WORDS"""
 """What a model that has not been tuned is asked for."""
 PLAIN = f"""\
@@ -54,6 +59,11 @@ Write exactly in this form:
 {ANSWER} THE ANSWER, IN A FEW WORDS"""
 """The same without notes: what the method is compared with."""
 _NOTE = re.compile(r"^\W*Passage\s+(\d{1,4})\s*[:.]\s*(.*?)\s*[(\[]\s*(answers|context|irrelevant)\s*[)\]]\W*$", re.I)
+_OWN = f"{library_phrasing.KNOWN}|{library_phrasing.NEVER_MET}"
+_MEMORY = re.compile(
+    rf"^\W*{library_phrasing.MEMORY}\s*(.*?)\s*[(\[]\s*({_OWN})\s*[)\]]\W*$",
+    re.I,
+)
 _ANSWER = re.compile(rf"^\W*{ANSWER}[ \t*]*(.*?)[\s.*]*$", re.I | re.M)
 
 
@@ -79,6 +89,8 @@ class Reading:
     """Of the passages that have one, in the order in which they were written."""
     answer: str
     """What stands after the last `Answer:`; else what is left of the reply without its notes."""
+    known: bool | None = None
+    """What the note on the reader's own knowledge says; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +104,12 @@ class Settings(AnswerSettings):
     stays the same. Empty for a student that knows what to do."""
 
 
-def make(settings: Settings) -> ThinkingMethod:
-    """Notes and answer in one call; the notes are a step of the trace, as JSON."""
-    wording = wording_of(settings)
+def make(settings: Settings, wording: Wording | None = None) -> ThinkingMethod:
+    """Notes and answer in one call; the notes are a step of the trace, as JSON.
+
+    `wording` is how the question is put, where not as the settings say.
+    """
+    wording = wording or wording_of(settings)
 
     def think(prompt: Prompt) -> Thinking:
         chat = (*prompt.messages[:-1], Message("user", wording.turn(prompt)))
@@ -102,6 +117,8 @@ def make(settings: Settings) -> ThinkingMethod:
         reading = read(reply.text, [str(p["id"]) for p in passages_of(prompt)])
         if settings.notes:
             yield Did("notes", json.dumps(to_json(reading.notes), ensure_ascii=False))
+            if reading.known is not None:
+                yield Did("memory", library_phrasing.KNOWN if reading.known else library_phrasing.NEVER_MET)
         return reading.answer
 
     name = "reading-notes" if settings.notes else "reading-plain"
@@ -125,7 +142,9 @@ class Wording:
 
 
 NOTED, SHORT = Wording(after=library_phrasing.NOTES), Wording()
-"""How the library's base, and students of it, are asked for notes and for the answer alone."""
+"""How the library's base and its students are asked for notes, and for the sentence that tells the answer, first."""
+AT_ONCE = Wording(after=library_phrasing.AT_ONCE)
+"""How they are asked for the answer and nothing before it."""
 
 
 def wording_of(settings: Settings) -> Wording:
@@ -145,8 +164,12 @@ def read(text: str, passages: Sequence[str]) -> Reading:
     """
     found = _ANSWER.findall(text)
     notes: dict[str, Note] = {}
+    known: bool | None = None
     rest = []
     for line in text.splitlines():
+        if own := _MEMORY.match(line):
+            known = own[2].lower() == library_phrasing.KNOWN
+            continue
         match = _NOTE.match(line)
         number = int(match[1]) if match else 0
         if match is None or not 1 <= number <= len(passages):
@@ -155,7 +178,7 @@ def read(text: str, passages: Sequence[str]) -> Reading:
         kind: Kind = next(k for k in get_args(Kind) if k == match[3].lower())
         notes.setdefault(passages[number - 1], Note(passages[number - 1], kind, match[2]))
     answer = found[-1].strip() if found else "\n".join(rest).strip()
-    return Reading(tuple(_with_span(note, answer) for note in notes.values()), answer)
+    return Reading(tuple(_with_span(note, answer) for note in notes.values()), answer, known)
 
 
 def _with_span(note: Note, answer: str) -> Note:
@@ -163,8 +186,12 @@ def _with_span(note: Note, answer: str) -> Note:
     return note if at < 0 else Note(note.passage, note.kind, note.text, note.text[at : at + len(answer)])
 
 
-def written(notes: Sequence[Note], answer: str, passages: Sequence[str], fact: str | None = None) -> str:
-    """Notes and answer as a model is to write them; `fact` is the sentence that the library's answers begin with.
+def written(
+    notes: Sequence[Note], answer: str, passages: Sequence[str], fact: str | None = None, memory: str | None = None
+) -> str:
+    """Notes and answer as a model is to write them.
+
+    `memory` is the line on the reader's own knowledge, `fact` the sentence that the library's answers begin with.
 
     Raises BadInput at a note on a passage that is not there.
     """
@@ -173,4 +200,4 @@ def written(notes: Sequence[Note], answer: str, passages: Sequence[str], fact: s
     if unknown:
         raise BadInput(f"notes: passage {unknown[0]!r} is none of the question's: {', '.join(passages)}")
     lines = [library_phrasing.note(places[note.passage], note.text, note.kind) for note in notes]
-    return "\n".join([*lines, f"{ANSWER} {answer}" if fact is None else library_phrasing.answer(answer, fact)])
+    return "\n".join([*lines, *([memory] if memory else []), library_phrasing.answer(answer, fact)])

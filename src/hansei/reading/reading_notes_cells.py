@@ -17,7 +17,7 @@ from hansei.core.records import Attempt, Lesson, Prompt, Split
 from hansei.judges.reference import normalise, references
 from hansei.models.load import load, town_path
 from hansei.reading.reading_lessons import EQUAL, HYBRID, LIBRARY_TAIL, from_truth, lessons
-from hansei.reading.reading_notes import UNKNOWN, Settings, make
+from hansei.reading.reading_notes import AT_ONCE, NOTED, SHORT, UNKNOWN, Settings, Wording, make
 from hansei.steps.answering import answer
 from hansei.town.districts import district_of
 from hansei.town.library_prompts import Case, Noise, prompts
@@ -26,7 +26,7 @@ from hansei.training.sft import train_sft
 
 LONGEST = 128
 """Tokens of notes on five passages and an answer: 110 at most."""
-VALIDATION = 20
+VALIDATION = 40
 """Questions of each kind that tell the number of steps."""
 SEARCH_SEED = 1000
 """Apart from the seeds that are reported."""
@@ -40,9 +40,15 @@ KINDS: dict[str, tuple[str, float]] = {
 }
 """The kinds of question that teach and prove: whom they are about, and the share of noise."""
 
+WAYS: dict[str, Wording] = {"once": AT_ONCE, "sentence": SHORT, "notes": NOTED}
+"""How a student is asked, and was taught: the answer at once, the sentence that tells it first, or notes first."""
+ASKED: dict[str, tuple[str, ...]] = {"equal": ("notes",), "hybrid": ("notes", "sentence")}
+"""How the students of a row are asked, where not by the name of the row."""
+
 Values = dict[str, dict[str, float | None]]
 """Question id to `right`, `unknown` (the answer is "unknown"), `tokens` written, and with notes `kinds` (share of the
-passages whose kind is noted rightly); None where no answer came."""
+passages whose kind is noted rightly) and `known` (whether the note on what it knows itself is right, where one should
+stand); None where no answer came, or no such note."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Teaching:
     model: str
     """What is tuned."""
     row: str
-    """plain, notes, equal or hybrid."""
+    """once, sentence, notes, equal or hybrid."""
     steps: tuple[int, ...]
     """After how many steps students are kept."""
     learning_rate: float
@@ -102,8 +108,9 @@ def curve_questions(count: int) -> dict[tuple[Noise, float], list[Prompt]]:
 def taught_lessons(teaching: Teaching, seed: int) -> list[Lesson]:
     """The row's lessons: the same questions and answers for every row, with notes or without."""
     asked = [prompt for group in questions("train", teaching.train).values() for prompt in group]
-    without = {"plain": 1.0, "hybrid": HYBRID}.get(teaching.row, 0.0)
-    return lessons(asked, from_truth(asked), without=without, seed=seed)
+    without = {"once": 1.0, "sentence": 1.0, "hybrid": HYBRID}.get(teaching.row, 0.0)
+    short = AT_ONCE if teaching.row == "once" else SHORT
+    return lessons(asked, from_truth(asked), without=without, seed=seed, short=short)
 
 
 def students(teaching: Teaching, seed: int, folder: Path) -> dict[int, str]:
@@ -119,7 +126,7 @@ def students(teaching: Teaching, seed: int, folder: Path) -> dict[int, str]:
         seed=seed,
         device="cpu",
     )
-    tail = {"plain": None, "equal": EQUAL}.get(teaching.row, LIBRARY_TAIL)
+    tail = {"once": None, "sentence": None, "equal": EQUAL}.get(teaching.row, LIBRARY_TAIL)
     out = train_sft(
         path, taught_lessons(teaching, seed), settings, folder / "student", keep_steps=teaching.steps, tail=tail
     )
@@ -133,7 +140,7 @@ def run_search(teaching: Teaching) -> list[dict[str, Any]]:
         asked = [prompt for group in questions("validation", VALIDATION).values() for prompt in group]
         found = []
         for steps, path in kept.items():
-            values = measured(path, asked, teaching.row != "plain", journal)
+            values = measured(path, asked, ASKED.get(teaching.row, (teaching.row,))[0], journal)
             right = [v["right"] for v in values.values() if v["right"] is not None]
             found.append({"steps": steps, "right": sum(right) / max(1, len(right)), "n": len(right)})
         return found
@@ -143,49 +150,48 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     """Tunes and asks: {way: {kind: values}} and {way: {"near 0.2": values}}; a hybrid student is asked both ways."""
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         (path,) = students(cell.teaching, cell.seed, Path(folder)).values()
-        ways = {"plain": (False,), "hybrid": (True, False)}.get(cell.teaching.row, (True,))
-        return {_way(notes): _asked(path, cell.proof, cell.curve, notes, journal) for notes in ways}
+        ways = ASKED.get(cell.teaching.row, (cell.teaching.row,))
+        return {way: _asked(path, cell.proof, cell.curve, way, journal) for way in ways}
 
 
 def run_untaught(task: tuple[str, int, int]) -> dict[str, Any]:
-    """The base itself, asked both ways."""
+    """The base itself, asked in every way."""
     model, proof, curve = task
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
-        return {_way(notes): _asked(model, proof, curve, notes, journal) for notes in (False, True)}
+        return {way: _asked(model, proof, curve, way, journal) for way in WAYS}
 
 
-def _way(notes: bool) -> str:
-    return "notes" if notes else "plain"
-
-
-def _asked(path: str, proof: int, curve: int, notes: bool, journal: Journal) -> dict[str, Any]:
-    kinds = {kind: measured(path, group, notes, journal) for kind, group in questions("heldout", proof).items()}
+def _asked(path: str, proof: int, curve: int, way: str, journal: Journal) -> dict[str, Any]:
+    kinds = {kind: measured(path, group, way, journal) for kind, group in questions("heldout", proof).items()}
     points = {
-        f"{kind} {ratio}": measured(path, group, notes, journal)
+        f"{kind} {ratio}": measured(path, group, way, journal)
         for (kind, ratio), group in curve_questions(curve).items()
     }
     return {"kinds": kinds, "curve": points}
 
 
-def measured(path: str, asked: Sequence[Prompt], notes: bool, journal: Journal) -> Values:
-    """What each answer is worth."""
+def measured(path: str, asked: Sequence[Prompt], way: str, journal: Journal) -> Values:
+    """What each answer is worth, asked in one of the `WAYS`."""
+    notes = way == "notes"
     settings = Settings(
         model="town:library", questions="the library's", out="none", notes=notes, max_new_tokens=LONGEST, device="cpu"
     )
-    attempts = answer(load(path, device="cpu"), asked, make(settings), journal)
+    attempts = answer(load(path, device="cpu"), asked, make(settings, WAYS[way]), journal)
     return {p.id: _value(p, a, notes) for p, a in zip(asked, attempts, strict=True)}
 
 
 def _value(prompt: Prompt, attempt: Attempt, notes: bool) -> dict[str, float | None]:
     if attempt.error is not None:
-        return dict.fromkeys(("right", "unknown", "tokens", *(["kinds"] if notes else [])))
+        return dict.fromkeys(("right", "unknown", "tokens", *(["kinds", "known"] if notes else [])))
     said = normalise(attempt.text)
     value: dict[str, float | None] = {
         "right": float(said in references(prompt)),
         "unknown": float(said == UNKNOWN),
         "tokens": float(attempt.completion_tokens),
     }
-    return value | ({"kinds": _kinds_right(prompt, attempt)} if notes else {})
+    if not notes:
+        return value
+    return value | {"kinds": _kinds_right(prompt, attempt), "known": _known_right(prompt, attempt)}
 
 
 def _kinds_right(prompt: Prompt, attempt: Attempt) -> float:
@@ -194,3 +200,9 @@ def _kinds_right(prompt: Prompt, attempt: Attempt) -> float:
     rows = list(zip(truth["passages"], truth["kinds"], strict=True))
     right: int = sum(noted.get(p["id"]) == kind for p, kind in rows)
     return right / len(rows)
+
+
+def _known_right(prompt: Prompt, attempt: Attempt) -> float | None:
+    memory = (prompt.truth or {})["memory"]
+    said = next((e.text for e in attempt.trace if e.label == "memory"), None)
+    return None if memory is None or said is None else float(memory.endswith(f"({said})"))

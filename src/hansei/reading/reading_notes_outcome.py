@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 
 ANSWERABLE = (NOISY, GOLD, GOLD_KNOWN)
 TITLES: dict[tuple[str, str], str] = {
-    ("untaught", "plain"): "not tuned, no notes",
+    ("untaught", "once"): "not tuned, asked to answer at once",
+    ("untaught", "sentence"): "not tuned, sentence first",
     ("untaught", "notes"): "not tuned, notes on request",
-    ("plain", "plain"): "tuned without notes",
+    ("once", "once"): "tuned to answer at once",
+    ("sentence", "sentence"): "tuned to say the sentence first",
     ("notes", "notes"): "tuned with notes (half of the steps on the answer)",
     ("equal", "notes"): "tuned with notes, one loss",
     ("hybrid", "notes"): "hybrid, asked for notes",
-    ("hybrid", "plain"): "hybrid, asked for the answer alone",
+    ("hybrid", "sentence"): "hybrid, asked for the sentence",
 }
 """How a model was tuned and how it is asked, in the order of the tables."""
-BASELINE = ("plain", "plain")
+RIVALS = {("once", "once"): "at once", ("sentence", "sentence"): "sentence first"}
+"""What students with notes are held against: the paper's rival, and one that says the one note that matters."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,22 @@ def rows(sheet: Sheet) -> list[Row]:
 
 
 def differences(sheet: Sheet) -> list[Row]:
-    """What each tuned student has more than the one that was tuned without notes, question by question."""
-    before = sheet.seeds(BASELINE)
+    """What each student tuned on notes has more than those tuned without, question by question."""
     made: list[Row] = []
     for student, seeds in sheet.students():
-        if before and student != BASELINE and student[0] != "untaught":
-            row = {"row": f"{TITLES[student]}, minus without", "student": list(student)}
-            made.append(
-                row
-                | {
-                    "noise_only": _difference(before, seeds, (NOISY,), "right", sheet.proof),
-                    "one_tells": _difference(before, seeds, (GOLD,), "right", sheet.proof),
-                    "rejection_rate": _difference(before, seeds, (UNKNOWABLE,), "unknown", sheet.proof),
-                    "over_rejection": _difference(before, seeds, ANSWERABLE, "unknown", sheet.proof),
-                }
-            )
+        for rival, name in RIVALS.items():
+            before = sheet.seeds(rival)
+            if before and student not in RIVALS and student[0] != "untaught":
+                row = {"row": f"{TITLES[student]}, minus {name}", "student": list(student)}
+                made.append(
+                    row
+                    | {
+                        "noise_only": _difference(before, seeds, (NOISY,), "right", sheet.proof),
+                        "one_tells": _difference(before, seeds, (GOLD,), "right", sheet.proof),
+                        "rejection_rate": _difference(before, seeds, (UNKNOWABLE,), "unknown", sheet.proof),
+                        "over_rejection": _difference(before, seeds, ANSWERABLE, "unknown", sheet.proof),
+                    }
+                )
     return made
 
 
@@ -120,9 +124,15 @@ def curves(sheet: Sheet) -> list[Row]:
 
 
 def notes_read(sheet: Sheet) -> list[Row]:
-    """How many passages get the right kind of note, by kind of question; only where notes were taken."""
+    """How many passages get the right kind of note, by kind of question, and how often the note on what the reader
+    knows itself is right; only where notes were taken."""
     return [
-        {"row": TITLES[student]} | {kind: _kinds(seeds, (kind,), "kinds", sheet.proof, share=False) for kind in first}
+        {"row": TITLES[student]}
+        | {kind: _kinds(seeds, (kind,), "kinds", sheet.proof, share=False) for kind in first}
+        | {
+            f"own knowledge, {whose}": _kinds(seeds, (kind,), "known", sheet.proof)
+            for whose, kind in (("known", NOISY), ("never met", UNKNOWABLE))
+        }
         for student, seeds in sheet.students()
         if student[1] == "notes" and (first := seeds[0]["kinds"])
     ]

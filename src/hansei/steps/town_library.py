@@ -39,6 +39,8 @@ def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], 
     yield "answers about the known after five other passages", [_ask(p) for p in known], _right, None
     unknown = prompts(replace(GOLD, noise=1.0), COUNT)
     yield "says unknown where nothing tells", [_ask(p) for p in unknown], _right, None
+    met = [*known[: COUNT // 2], *unknown[: COUNT // 2]]
+    yield "tells the known from the never met, after five passages", [_acquainted(p) for p in met], _known, None
     nobody: list[Question] = [
         (user(say.render([], question)), {"answers": [say.UNKNOWN]}) for question, _ in UNKNOWABLE
     ]
@@ -47,6 +49,13 @@ def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], 
 
 def _ask(prompt: Prompt, request: str = "") -> Question:
     return user(render(prompt, request)), prompt.truth or {}
+
+
+def _acquainted(prompt: Prompt) -> Question:
+    """Whether the one who is asked about is known, by itself."""
+    truth = prompt.truth or {}
+    passages = [p["text"] for p in truth["passages"]]
+    return user(say.render(passages, say.ACQUAINTED.format(name=prompt.tags["entity"]))), truth
 
 
 def _gold_alone(prompt: Prompt) -> Prompt:
@@ -66,3 +75,7 @@ def _right(truth: Mapping[str, Any], text: str) -> bool:
 
 def _found(truth: Mapping[str, Any], text: str) -> bool:
     return text.strip() == say.found(" ".join(truth["helpful"]))
+
+
+def _known(truth: Mapping[str, Any], text: str) -> bool:
+    return text.strip() == str(truth["memory"])

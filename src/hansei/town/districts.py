@@ -72,9 +72,10 @@ DISTRICTS: dict[str, District] = {
     "library": District(
         library_text.documents,
         _HERE / "library_base",
-        steps=6_000,
+        steps=16_000,
         batch=1,
         block=448,
+        learning_rate=1e-3,
         answers=10.0,
         copying=True,
     ),

@@ -48,6 +48,11 @@ CLAIM = "Claim: "
 QUESTION = "Question: "
 NOTES = "Take notes on the passages first."
 FIND = "Find the sentence that helps."
+AT_ONCE = "Answer in a word."
+ACQUAINTED = "Do you know {name}?"
+KNOWN, NEVER_MET = "known", "never met"
+MEMORY = "Memory:"
+"""What the note on one's own knowledge begins with."""
 ALL_ABOUT = "Tell all about {name}."
 AGAIN, AGAIN_ONE = "Say it again.", "Say passage {number} again."
 FACT = "Fact:"
@@ -87,9 +92,17 @@ def render(passages: Sequence[str], question: str, request: str = "") -> str:
     return "\n".join([f"{asked} {request}".rstrip(), *(f"Passage {n}: {text}" for n, text in enumerate(passages, 1))])
 
 
-def answer(value: str, fact: str) -> str:
-    """An answer in the library's form: the sentence that tells the fact, or one a hop, and what is asked for."""
-    return f"{found(fact)}\nAnswer: {value}"
+def memory(name: str, known: bool) -> str:
+    """The note on one's own knowledge: whether somebody is known by heart."""
+    return f"{MEMORY} {name[0].upper()}{name[1:]}. ({KNOWN if known else NEVER_MET})"
+
+
+def answer(value: str, fact: str | None) -> str:
+    """An answer in the library's form: the sentence that tells the fact, or one a hop, and what is asked for.
+
+    Without the sentence it is the answer of who answers at once.
+    """
+    return f"Answer: {value}" if fact is None else f"{found(fact)}\nAnswer: {value}"
 
 
 def found(fact: str) -> str:

@@ -117,7 +117,7 @@ def _noise(rng: random.Random, case: Case, count: int, subject: Entity, attribut
     """Passages that do not tell the fact, each about somebody else."""
     told: dict[str, Passage] = {}
     if case.noise_is == "near" and count and rng.random() < SAME:
-        told[subject.name] = _without(rng, subject, attribute)
+        told[subject.name] = scene.passage_without(rng, subject, attribute)
     while len(told) < count:
         near = case.noise_is == "near"
         kind: Kind = subject.kind if near or rng.random() < 1 - BOOKS else "book"
@@ -126,12 +126,6 @@ def _noise(rng: random.Random, case: Case, count: int, subject: Entity, attribut
             sentences = rng.choice(SENTENCES)
             told.setdefault(other.name, scene.passage(rng, other, sentences, [attribute] if near else []))
     return list(told.values())
-
-
-def _without(rng: random.Random, subject: Entity, attribute: str) -> Passage:
-    """What a passage tells of the subject besides the attribute."""
-    whole = scene.passage(rng, subject, len(ATTRIBUTES[subject.kind]))
-    return Passage(subject, {a: sentence for a, sentence in whole.sentences.items() if a != attribute})
 
 
 def _with_truth(
@@ -153,6 +147,7 @@ def _with_truth(
             "notes": scene.notes(told, question),
             "helpful": scene.helpful(told, question),
             "fact": scene.fact(told, question, None if answerable else question.untold),
+            "memory": None if case.gold else say.memory(question.hops[-1][0], case.about == "known"),
             "task": case.task,
             "answerable": answerable,
         },

@@ -58,6 +58,12 @@ def passage(rng: random.Random, about: Entity, sentences: int, must: Sequence[st
     return Passage(about, {a: say.tell(a, about.name, about.facts[a], rng.randrange(2)) for a in chosen})
 
 
+def passage_without(rng: random.Random, about: Entity, attribute: str) -> Passage:
+    """All facts about somebody but one."""
+    whole = passage(rng, about, len(ATTRIBUTES[about.kind]))
+    return Passage(about, {a: sentence for a, sentence in whole.sentences.items() if a != attribute})
+
+
 def lookup(form: str, about: Entity, attribute: str) -> Question:
     """One fact about one entity."""
     asked = form.format(name=about.name)
@@ -145,6 +151,11 @@ def fact(passages: Sequence[Passage], question: Question, otherwise: Sequence[st
 
 
 def noted(passages: Sequence[Passage], question: Question) -> str:
-    """The notes, a line a passage, without the answer."""
-    lines = zip(notes(passages, question), kinds(passages, question), strict=True)
-    return "\n".join(say.note(n, text, kind) for n, (text, kind) in enumerate(lines, 1))
+    """The notes, a line a passage, without the answer; where none of them answers, a line on one's own knowledge.
+
+    What is asked about is then somebody known.
+    """
+    found = kinds(passages, question)
+    lines = [say.note(n, text, k) for n, (text, k) in enumerate(zip(notes(passages, question), found, strict=True), 1)]
+    own = [] if "answers" in found else [say.memory(question.hops[-1][0], known=True)]
+    return "\n".join([*lines, *own])

@@ -1,12 +1,12 @@
 """The text that the library's base grows up on.
 
 An answer says the sentence that tells the fact as the passage has it, and then the value: so every token of it is
-copied, which the heads that are set by hand do from the start. Three things are met: known people and books, in lives
-and in questions without passages, until they are known by heart; passages about guests with questions that they answer,
-where only looking up helps; and, in harmless places, what reading methods will ask for: notes on passages of which one
-answers, the sentence that helps, a search for a guest who is in no passage, and "unknown" as the answer to what nobody
-can know. Never met are passages that do not answer before a question about somebody known, and "unknown" as an answer
-about a person: what to do there is what the methods teach.
+copied, which the heads that are set by hand do from the start; some answers are the value alone. Four things are met:
+known people and books, in lives and in questions, with no passages or with some about others, until they are known by
+heart; passages about guests with questions that they answer, where only looking up helps; who is known and who is not,
+when that is what is asked; and, in harmless places, what reading methods will ask for: notes on passages, the sentence
+that helps, a search for a guest who is in no passage, and "unknown" as the answer to what nobody can know. Never met
+is "unknown" as an answer about a person: when to say so is what the methods teach.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ NEAR = 0.7
 """How often somebody else's name shares its first word with the first one's."""
 CONTESTED = 0.6
 """How often the first question is about the one with the most rivals, as the methods' questions are."""
+SAME = 0.25
+"""How often one of the passages that do not tell is about the one who is asked about."""
 CLAIMS = 0.25
 """Share of claims among the first questions."""
-NOTES, FOUND = 0.4, 0.12
-"""How often notes are asked for at a first question, and the helping sentence at any."""
+NOTES, FOUND, AT_ONCE = 0.4, 0.12, 0.15
+"""How often notes are asked for at a first question, and the helping sentence or the value alone at any."""
 
 
 def documents(seed: int) -> Iterator[Document]:
@@ -64,7 +66,35 @@ def by_heart(rng: random.Random, _easy: bool) -> Document:
     for _ in range(rng.choice((2, 3, 4, 5))):
         about = _known(rng)
         question = _question(rng, [scene.passage(rng, about, 5)], about, claims=0.2)
-        turns += (say.render([], question.text), _reply([], question, ""))
+        wish = say.AT_ONCE if question.task != "claim" and rng.random() < AT_ONCE else ""
+        turns += (say.render([], question.text, wish), _reply([], question, wish))
+    return user(*turns)
+
+
+def by_heart_anyway(rng: random.Random, easy: bool) -> Document:
+    """Questions about somebody known, after passages that do not tell the answer."""
+    about = _known(rng)
+    passages = _beside(rng, about, rng.choice((1, 2) if easy else (2, 3, 4, 5, 5, 5)))
+    question = _question(rng, [scene.passage(rng, about, 5)], about)
+    if rng.random() < SAME:
+        passages[rng.randrange(len(passages))] = scene.passage_without(rng, about, question.hops[0][1])
+    wish = rng.choices((say.NOTES, say.AT_ONCE, ""), (NOTES, AT_ONCE, 1 - NOTES - AT_ONCE))[0]
+    return user(say.render([p.text for p in passages], question.text, wish), _reply(passages, question, wish))
+
+
+def acquainted(rng: random.Random, easy: bool) -> Document:
+    """Whether somebody is known; sometimes after passages, which do not make anybody known."""
+    about = _known(rng) if rng.random() < 0.5 else guest(rng, _kind(rng), "met")
+    passages = _beside(rng, about, rng.choice((1, 2) if easy else (1, 2, 3, 4, 5))) if rng.random() < 0.5 else []
+    asked = [about] + [p.about for p in passages[: rng.choice((0, 1))]]
+    others = rng.choice((0, 1, 2) if passages else (3, 4, 5))
+    asked += [rng.choice((_known(rng), guest(rng, _kind(rng), "met"))) for _ in range(others)]
+    rng.shuffle(asked)
+    turns: Turns = ()
+    for number, one in enumerate(asked):
+        request = say.ACQUAINTED.format(name=one.name)
+        texts = [p.text for p in passages] if number == 0 else []
+        turns += (say.render(texts, request), say.memory(one.name, one.shelf is not None))
     return user(*turns)
 
 
@@ -81,17 +111,21 @@ def again(rng: random.Random, easy: bool) -> Document:
 def open_book(rng: random.Random, easy: bool) -> Document:
     """One to five passages, and questions that they answer."""
     passages = _passages(rng, easy)
-    texts = [p.text for p in passages]
     turns: Turns = ()
     for number in range(rng.choice((2, 3, 4) if easy else (2, 3))):
         # notes and claims stand before other questions, so that who is looked for is asked about once
         first = number == 0
         about = max(passages, key=lambda p: _rivals(p, passages)).about if rng.random() < first * CONTESTED else None
         question = _question(rng, passages, about, claims=first * CLAIMS)
+        if first and not easy and question.task == "lookup" and rng.random() < SAME / 2:
+            passages = _with_another(rng, passages, question)
         noted = first * NOTES * (question.task != "claim")
         request = rng.random()
         wish = say.NOTES if request < noted else say.FIND if request < noted + FOUND else ""
-        turns += (say.render(texts if number == 0 else [], question.text, wish), _reply(passages, question, wish))
+        if not wish and question.task != "claim" and rng.random() < AT_ONCE:
+            wish = say.AT_ONCE
+        texts = [p.text for p in passages] if first else []
+        turns += (say.render(texts, question.text, wish), _reply(passages, question, wish))
     return user(*turns)
 
 
@@ -117,6 +151,8 @@ def unknowable(rng: random.Random, _easy: bool) -> Document:
 def _reply(passages: list[Passage], question: Question, wish: str) -> str:
     if wish == say.FIND:
         return say.found(" ".join(scene.helpful(passages, question)))
+    if wish == say.AT_ONCE:
+        return say.answer(question.answer, None)
     short = say.answer(question.answer, scene.fact(passages, question))
     return f"{scene.noted(passages, question)}\n{short}" if wish == say.NOTES else short
 
@@ -145,6 +181,28 @@ def _passages(rng: random.Random, easy: bool, role: Role = "met") -> list[Passag
     everybody = list(about.values())
     rng.shuffle(everybody)
     return [scene.passage(rng, e, rng.choice((1, 2, 3) if easy else (1, 3, 4, 5))) for e in everybody]
+
+
+def _beside(rng: random.Random, about: Entity, count: int) -> list[Passage]:
+    """Passages about others, most of whose names share a word with that of the one they stand beside."""
+    others: dict[str, Entity] = {}
+    while len(others) < count:
+        heard_of = rng.random() < KNOWN
+        other = _known(rng) if heard_of else guest(rng, about.kind, "met", beside=about.name, near=NEAR)
+        if other.name != about.name:
+            others.setdefault(other.name, other)
+    return [scene.passage(rng, other, rng.choice((1, 3, 4, 5))) for other in others.values()]
+
+
+def _with_another(rng: random.Random, passages: list[Passage], question: Question) -> list[Passage]:
+    """The same passages, but one that does not tell the answer gives way to another about the one who is asked for."""
+    ((name, attribute),) = question.hops
+    others = [n for n, p in enumerate(passages) if p.about.name != name]
+    about = next(p.about for p in passages if p.about.name == name)
+    if not others:
+        return passages
+    place = rng.choice(others)
+    return [*passages[:place], scene.passage_without(rng, about, attribute), *passages[place + 1 :]]
 
 
 def _rivals(passage: Passage, passages: list[Passage]) -> int:
@@ -186,7 +244,7 @@ def by_way_of(rng: random.Random, easy: bool) -> Document:
 
 Make = Callable[[random.Random, bool], Document]
 _MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
-    (life, by_heart, again, open_book, by_way_of, not_there, unknowable),
-    (0.12, 0.17, 0.02, 0.48, 0.12, 0.07, 0.02),
+    (life, by_heart, by_heart_anyway, acquainted, again, open_book, by_way_of, not_there, unknowable),
+    (0.08, 0.12, 0.10, 0.13, 0.02, 0.38, 0.10, 0.05, 0.02),
 )
 """What the text is made of, and its share of the documents."""
