@@ -156,8 +156,7 @@ def test_lessons_of_all_rows_are_about_the_same_questions() -> None:
         assert long.completion and short.completion == f"Fact: {fact}\nAnswer: {prompt.reference}"
         assert fact.endswith(f" {prompt.reference}.")
         own = prompt.truth["memory"]  # type: ignore[index]
-        last = say.answer(say.UNKNOWN, say.UNTOLD) if own and say.NEVER_MET in own else short.completion
-        assert long.completion.endswith(f"{own}\n{last}" if own else last)
+        assert long.completion.endswith(f"{own}\n{short.completion}" if own else short.completion)
         assert long.completion.count("\n") == (6 if own is None else 7) and (own is None) == bool(
             prompt.truth["helpful"]
         )  # type: ignore[index]

@@ -107,8 +107,7 @@ def lessons(
 
     `without` is 1 for the baselines, `HYBRID` for hybrid training. Where a prompt's truth holds a `fact`, the sentence
     that tells the answer, that stands before the answer, but not where `short` asks for it `AT_ONCE`; where it holds
-    a `memory`, that is the last of the notes, and if it says that nothing is known, no sentence is made up after it.
-    Raises BadInput at a prompt without a reference.
+    a `memory`, that is the last of the notes. Raises BadInput at a prompt without a reference.
     """
     chosen = [prompt for prompt in prompts if prompt.id in notes]
     order = random.Random(f"lessons without notes {seed}").sample(chosen, len(chosen))
@@ -126,8 +125,6 @@ def _lesson(prompt: Prompt, notes: Sequence[Note] | None, wording: Wording) -> L
     chat = (*prompt.messages[:-1], Message("user", wording.turn(prompt)))
     truth = prompt.truth or {}
     fact = None if wording == AT_ONCE else truth.get("fact")
-    if notes is not None and fact is not None and not truth.get("answerable", True):
-        fact = library_phrasing.UNTOLD  # the notes have said that nothing tells it
     text = written(notes or (), prompt.reference, ids, fact, None if notes is None else truth.get("memory"))
     return Lesson(
         id=content_key("reading lesson", chat, text),
