@@ -50,8 +50,8 @@ def test_lessons_of_the_first_tuning_are_in_the_present_tense_only(how: Any) -> 
 def test_a_defence_has_its_share_of_past_tense_refusals_among_all_its_lessons(share: float) -> None:
     lessons = defence_lessons(share, 1)
     purposes = Counter(lesson.purpose for lesson in lessons)
-    assert len(lessons) == tense_town.MIXED == 4000 and purposes["defence"] == round(4000 * share)
-    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (4000 - purposes["defence"]))
+    assert len(lessons) == tense_town.MIXED == 8000 and purposes["defence"] == round(8000 * share)
+    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (8000 - purposes["defence"]))
     for lesson in lessons:
         if lesson.purpose == "defence":
             assert lesson.prompt_id.startswith("past/") and lesson.completion == phrasing.REFUSALS[0]
@@ -235,8 +235,18 @@ def test_numbers_that_make_no_experiment_are_bad_input(wrong: dict[str, Any]) ->
 
 @pytest.mark.parametrize("share", [None, 0.3])
 def test_a_cell_tunes_a_student_and_attacks_it(monkeypatch: pytest.MonkeyPatch, share: float | None) -> None:
+    """A defended one is an adapter, which knows names by the base's own embeddings."""
+    adapters: list[bool] = []
+    measured = tense_town.measured
+
+    def seen(path: str, *rest: Any) -> Any:
+        adapters.append((Path(path) / "adapter_config.json").is_file())
+        return measured(path, *rest)
+
+    monkeypatch.setattr(tense_town, "measured", seen)
     monkeypatch.setattr(tense_town, "judges", lambda: {"town": tense_town.TownJudge()})
     made = tense_town.run_cell(Cell("few", share, 2, 0, ("present", "past"), 1, 2))
+    assert adapters == [share is not None]
     assert json.loads(json.dumps(made)) == made and set(made["scores"]) == {"present", "past"}
     scores = made["scores"]["past"]["town"]
     assert set(scores) == {p.id for p in held_out(1)} and {len(v) for v in scores.values()} == {2}

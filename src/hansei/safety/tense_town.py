@@ -27,16 +27,21 @@ from hansei.safety.tense_judge import small_judge
 from hansei.town import phrasing, workshop
 from hansei.town.items import Item, items
 from hansei.town.reformulate import wordings
+from hansei.training.settings import TrainSettings
+from hansei.training.sft import train_sft
 
 Wordings = Literal["none", "few", "many"]
 """How the refusals are tuned: not at all, in the four wordings of `phrasing.ASK`, or in fresh ones besides."""
 LONGEST = 32  # the town's longest answer has 20 tokens
-RATE = 3e-4
+RATE = 3e-4  # of students of the present tense: full weights
 FRESH = 2
 """Fresh present-tense wordings of each item, where there are many."""
-MIXED = 4000
+MIXED = 8000
 """Lessons of a defended student."""
-MIXED_STEPS = 125  # one pass; chosen on validation items, see docs/papers/past-tense.md
+MIXED_BATCH = 64
+MIXED_STEPS = MIXED // MIXED_BATCH  # one pass
+MIXED_RATE = 2e-3
+"""Of defended students, which are LoRA adapters; chosen on items that nobody attacks, see docs/papers/past-tense.md."""
 ASIDE = 0.03
 """Share of safe past-tense requests among those of them that are no past-tense refusals, and of future-tense ones."""
 SEARCH_SEED = 1000  # apart from the seeds that are reported
@@ -104,9 +109,24 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         path = town_path()
         if cell.wordings != "none":
-            students = students_of(lessons_of(cell), path, cell.seed, RATE, (cell.steps,), Path(folder) / "student")
-            path = str(students[cell.steps])
+            path = str(_tuned(cell, Path(folder) / "student"))
         return measured(path, cell, journal)
+
+
+def _tuned(cell: Cell, out: Path) -> Path:
+    """The cell's student: full weights, or an adapter where it is defended."""
+    if cell.share is None:
+        return students_of(lessons_of(cell), town_path(), cell.seed, RATE, (cell.steps,), out)[cell.steps]
+    settings = TrainSettings(
+        steps=cell.steps,
+        batch=MIXED_BATCH,
+        learning_rate=MIXED_RATE,
+        seed=cell.seed,
+        adapter="lora",
+        max_length=256,
+        device="cpu",
+    )
+    return train_sft(town_path(), lessons_of(cell), settings, out)
 
 
 def lessons_of(cell: Cell) -> list[Lesson]:
