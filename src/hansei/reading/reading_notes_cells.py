@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Lesson, Prompt, Split
@@ -67,6 +67,8 @@ class Teaching:
     """Lessons a step."""
     train: int
     """Questions of each kind that teach."""
+    adapter: Literal["none", "lora"] = "none"
+    """All weights are tuned, or a LoRA adapter."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def students(teaching: Teaching, seed: int, folder: Path) -> dict[int, str]:
         steps=max(teaching.steps),
         batch=teaching.batch,
         learning_rate=teaching.learning_rate,
+        adapter=teaching.adapter,
         warmup=10,
         packing=True,
         seed=seed,

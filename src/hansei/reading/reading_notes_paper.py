@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
@@ -46,6 +46,8 @@ class Settings:
     """Optimiser steps that are tried for every row."""
     learning_rate: float = 5e-4
     """Of AdamW."""
+    adapter: Literal["none", "lora"] = "none"
+    """Tune all weights, or a LoRA adapter (which wants a higher learning rate)."""
     batch: int = 16
     """Lessons a step."""
     train: int = 240
@@ -141,5 +143,11 @@ def teaching(settings: Settings, row: str) -> Teaching:
     from hansei.reading.reading_notes_cells import Teaching
 
     return Teaching(
-        settings.model, row, tuple(sorted(settings.steps)), settings.learning_rate, settings.batch, settings.train
+        settings.model,
+        row,
+        tuple(sorted(settings.steps)),
+        settings.learning_rate,
+        settings.batch,
+        settings.train,
+        settings.adapter,
     )
