@@ -270,6 +270,13 @@ def test_the_experiment_measures_every_row(small: str, tmp_path: Path, monkeypat
     assert all(point["n"] == 8 for points in result["search"].values() for point in points)
 
 
+def test_an_adapter_is_tuned_where_it_is_asked_for(small: str, tmp_path: Path) -> None:
+    for adapter in ("none", "lora"):
+        settings = Experiment(model=small, steps=(1,), batch=2, train=2, adapter=adapter)  # type: ignore[arg-type]
+        kept = cells.students(reading_notes_paper.teaching(settings, "notes"), 0, tmp_path / adapter)
+        assert (Path(kept[1]) / "adapter_config.json").is_file() == (adapter == "lora")
+
+
 def test_settings_that_make_no_experiment_are_refused() -> None:
     for wrong in ({"seeds": 0}, {"rows": ("once", "more")}, {"rows": ()}, {"steps": ()}, {"curve": -1}):
         with pytest.raises(BadInput, match="papers run reading-notes"):
