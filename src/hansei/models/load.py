@@ -46,6 +46,15 @@ def load(
     return LocalModel(path, name=name, device=device, dtype=dtype, device_map=device_map, **settings)
 
 
+def load_beside(name: str, base_url: str | None = None, **local: Any) -> Model:
+    """A model that is used beside another one, under one command's settings.
+
+    `local` (device, dtype, device_map) is then the other one's, if this one is an endpoint. A base URL goes with an
+    endpoint only, as in `load`: with a local model it is an error, and never left out in silence.
+    """
+    return load(name, base_url=base_url, **({} if name.startswith(ENDPOINT) else local))
+
+
 def town_path(name: str = "workshop") -> str:
     """Folder of the shipped base of a district. Raises BadInput where it is not there."""
     base = district(name).base

@@ -138,18 +138,9 @@ def run(settings: Settings) -> Result:
 def _settings(settings: Settings) -> Mart:
     from hansei.core.records import Sampling
     from hansei.safety.mart_settings import Settings as Mart
-    from hansei.training.settings import TrainSettings
+    from hansei.training.settings import own_training
 
-    training = TrainSettings(
-        steps=settings.steps,
-        learning_rate=settings.learning_rate,
-        batch=settings.batch,
-        max_length=settings.max_length,
-        too_long="drop",
-        adapter=settings.adapter,
-        seed=settings.seed,
-        device="cpu" if settings.device == "cpu" else "auto",
-    )
+    training = own_training(settings, settings.steps, settings.learning_rate)
     drawn = Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
     same = ("attacks", "adversary_below", "safe_above", "helpful_above", "exercises", "instructions")
     options = ("rounds", "answers", "distilled", "preprompt", "keep_helpful", "seed", "device")

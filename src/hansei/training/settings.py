@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from hansei.core.errors import BadInput
 from hansei.core.settings import above_zero, at_least
@@ -75,6 +75,35 @@ class TrainSettings:
             one_of(name, getattr(self, name), get_args(kind))
         if self.micro_batch and self.batch % self.micro_batch:
             raise BadInput(f"micro_batch: {self.micro_batch} does not divide batch={self.batch}")
+
+
+class Own(Protocol):
+    """What the commands that teach a model of the user's own ask of every training."""
+
+    @property
+    def batch(self) -> int: ...
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def adapter(self) -> Adapter: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+
+
+def own_training(settings: Own, steps: int, rate: float) -> TrainSettings:
+    """A training of such a command: lessons that are too long are left out, and counted, not a reason to stop."""
+    return TrainSettings(
+        steps=steps,
+        learning_rate=rate,
+        batch=settings.batch,
+        max_length=settings.max_length,
+        too_long="drop",
+        adapter=settings.adapter,
+        seed=settings.seed,
+        device="cpu" if settings.device == "cpu" else "auto",
+    )
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from hansei.core.journal import Journal
 from hansei.core.keys import content_key
 from hansei.core.records import Prompt, Sampling
 from hansei.judges.reference import normalise
-from hansei.models.load import load
+from hansei.models.load import load_beside
 from hansei.models.protocol import Model
 from hansei.models.weights import find, fingerprint
 from hansei.steps.ask import ask
 from hansei.steps.chains import ask_chains
-from hansei.training.settings import RolloutSettings, TrainSettings
+from hansei.training.settings import RolloutSettings, own_training
 from hansei.truth import confidence as method
 from hansei.truth import confidence_baselines as baselines
 from hansei.truth.confidence import Case, Correct, Meaning, Reflect
@@ -51,10 +51,7 @@ def correct(settings: Settings, journal: Journal) -> Correct:
 
 
 def _helper(settings: Settings, role: Literal["judge", "writer"]) -> Model:
-    name, url = getattr(settings, role), getattr(settings, f"{role}_base_url")
-    if name.startswith("openai:"):
-        return load(name, base_url=url)
-    return load(name, base_url=url, device=settings.device)
+    return load_beside(getattr(settings, role), getattr(settings, f"{role}_base_url"), device=settings.device)
 
 
 def _drawn(settings: Settings) -> Sampling:
@@ -103,12 +100,12 @@ def teach(
     teaching = method.Teaching(settings.smallest, settings.drawn)
     lessons = method.lessons(found, _reflect(settings, base, journal), FORM, teaching, counts)
     counts["lessons"] = len(lessons)
-    sft = _training(settings, settings.sft_steps, settings.sft_rate)
+    sft = own_training(settings, settings.sft_steps, settings.sft_rate)
     key = ("stage 1", base.fingerprint, lessons, sft)
     folders = {"stage 1": _once(journal, key, out / "stage-1", lambda to: train_sft(settings.model, lessons, sft, to))}
     if settings.rl_steps:
         worth = method.confidence_reward(train, correct, FORM, counts)
-        rl = _training(settings, settings.rl_steps, settings.rl_rate)
+        rl = own_training(settings, settings.rl_steps, settings.rl_rate)
         rollout = RolloutSettings(
             beta=0.0,
             max_completion=settings.max_new_tokens,
@@ -139,19 +136,6 @@ def _once(journal: Journal, key: object, out: Path, train: Callable[[Path], Path
 
 def _reflect(settings: Settings, base: Model, journal: Journal) -> Reflect:
     return by_model(base if settings.writer is None else _helper(settings, "writer"), journal)
-
-
-def _training(settings: Settings, steps: int, rate: float) -> TrainSettings:
-    return TrainSettings(
-        steps=steps,
-        learning_rate=rate,
-        batch=settings.batch,
-        max_length=settings.max_length,
-        too_long="drop",
-        adapter=settings.adapter,
-        seed=settings.seed,
-        device="cpu" if settings.device == "cpu" else "auto",
-    )
 
 
 def measured(

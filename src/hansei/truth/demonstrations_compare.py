@@ -16,7 +16,7 @@ from hansei.core.records import Attempt, Prompt, Sampling
 from hansei.core.result import Row
 from hansei.core.statistics import bootstrap
 from hansei.judges.pairwise import Match, PairwiseJudge, Preference
-from hansei.models.load import load
+from hansei.models.load import load, load_beside
 from hansei.steps.ask import ask, plain
 from hansei.steps.units import finish
 from hansei.truth.demonstrations import few_shot
@@ -30,10 +30,7 @@ MATCHES = 32
 
 def judge_of(settings: Settings, shown: Sequence[Prompt]) -> PairwiseJudge:
     """The judge that the settings name, who sees the demonstrations."""
-    name = settings.judge or ""
-    url = settings.judge_base_url if name.startswith("openai:") else None
-    device = {} if name.startswith("openai:") else {"device": settings.device}
-    model = load(name, base_url=url, **device)
+    model = load_beside(settings.judge or "", settings.judge_base_url, device=settings.device)
     return PairwiseJudge(model, [(d.messages, d.reference or "") for d in shown])
 
 

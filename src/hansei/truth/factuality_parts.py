@@ -10,10 +10,10 @@ from hansei.core import statistics
 from hansei.core.journal import Journal
 from hansei.core.records import Sampling
 from hansei.core.result import Row
-from hansei.models.load import load
+from hansei.models.load import load_beside
 from hansei.models.protocol import Model
 from hansei.steps.measure import cluster
-from hansei.training.settings import PreferenceSettings, TrainSettings
+from hansei.training.settings import PreferenceSettings, own_training
 from hansei.truth import factuality_claims as claims
 from hansei.truth.factuality import Scored, Split, Teaching, Worth
 from hansei.truth.factuality_confidence import EXAMPLES, SAMPLING, Asking, Confidence
@@ -27,12 +27,7 @@ def scorer(settings: Settings, base: Model, journal: Journal) -> tuple[Split, Wo
     """How answers are split and claims scored, by the settings."""
     judge = base
     if settings.judge is not None:
-        where = (
-            {"base_url": settings.judge_base_url}
-            if settings.judge.startswith("openai:")
-            else {"device": settings.device}
-        )
-        judge = load(settings.judge, **where)  # type: ignore[arg-type]
+        judge = load_beside(settings.judge, settings.judge_base_url, device=settings.device)
     split = claims.whole if settings.claims == "whole" else claims.by_model(judge, journal)
     if settings.score == "answers":
         return split, by_reference
@@ -54,22 +49,9 @@ def drawn(settings: Settings, temperature: float) -> Sampling:
 
 def teaching(settings: Settings) -> Teaching:
     """The trainings, by the settings."""
-
-    def training(steps: int, rate: float) -> TrainSettings:
-        return TrainSettings(
-            steps=steps,
-            learning_rate=rate,
-            batch=settings.batch,
-            max_length=settings.max_length,
-            too_long="drop",
-            adapter=settings.adapter,
-            seed=settings.seed,
-            device="cpu" if settings.device == "cpu" else "auto",
-        )
-
     return Teaching(
-        training(settings.sft_steps, settings.sft_rate),
-        training(settings.dpo_steps, settings.dpo_rate),
+        own_training(settings, settings.sft_steps, settings.sft_rate),
+        own_training(settings, settings.dpo_steps, settings.dpo_rate),
         PreferenceSettings(beta=settings.beta),
         settings.margin,
     )
