@@ -14,7 +14,7 @@ from hansei.core.records import Prompt, user
 from hansei.reading import context_filter_outcome as outcome
 from hansei.reading.context_filter import Keep
 from hansei.reading.context_filter_cells import Cell, Data, Teaching, questions, run_silver
-from hansei.reading.context_filter_paper import Settings, run
+from hansei.reading.context_filter_paper import Settings, cells_of, keeps_of, run
 
 
 def own_questions(path: Path, count: int = 24) -> str:
@@ -104,6 +104,18 @@ def test_what_a_measure_keeps_of_a_question_stands_in_its_own_passages() -> None
             texts = [p["text"] for p in prompt.truth["passages"]]
             assert all(any(s in text for text in texts) for s in silver) and set(passages) <= set(texts)
             assert prompt.tags["task"] == "claim" or set(prompt.truth["helpful"][-1:]) <= set(silver)
+
+
+def test_cxmi_is_compared_keeping_one_sentence_and_two() -> None:
+    assert {name: (k.measure, k.keep) for name, k in keeps_of(Settings()).items()} == {
+        "strinc": ("strinc", 1),
+        "lexical": ("lexical", 1),
+        "cxmi": ("cxmi", 1),
+        "cxmi, two": ("cxmi", 2),
+    }
+    assert list(keeps_of(Settings(measures=("lexical",)))) == ["lexical"]
+    made = cells_of(Settings(seeds=1), Data("m", None, (1, 1, 1)), {"cxmi": [], "cxmi, two": []})
+    assert [Path(str(cell.students)).name for cell in made] == ["full", "cxmi", "cxmi-two"]
 
 
 def test_the_measure_of_a_kind_is_chosen_on_validation_and_proved_on_held_out() -> None:

@@ -83,7 +83,7 @@ class Cell:
     seed: int
     """Of the order of lessons."""
     measure: str | None
-    """`strinc`, `lexical`, `cxmi`; None for the model that answers from all passages."""
+    """`strinc`, `lexical`, `cxmi` or `cxmi, two`; None for the model that answers from all passages."""
     silver: Silver
     """What the measure keeps, for every question."""
     students: str | None = None

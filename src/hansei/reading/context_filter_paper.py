@@ -24,11 +24,13 @@ from hansei.reading.context_measures import Measure
 from hansei.steps.pool import Pool
 
 if TYPE_CHECKING:
+    from hansei.reading.context_filter import Keep
     from hansei.reading.context_filter_cells import Cell, Data
 
-VERSION = "1"
-KEEP = 2
-"""Spans that lexical and cxmi keep at most: as many as a question of two hops needs."""
+VERSION = "2"
+TWO = "cxmi, two"
+"""CXMI may keep two spans, as a question of two hops needs, in place of the one that the paper's code keeps unless
+told. Which of both is better for a kind of question is told by validation, as if they were two measures."""
 LIBRARY = "town:library"
 
 
@@ -89,7 +91,6 @@ def run(settings: Settings) -> Result:
     """Score, teach, ask. Every finished model is in the journal of `settings.out`."""
     from hansei.core.journal import Journal
     from hansei.reading import context_filter_outcome as outcome
-    from hansei.reading.context_filter import Keep
     from hansei.reading.context_filter_cells import questions, run_cell, run_silver
 
     if settings.quick:
@@ -107,9 +108,9 @@ def run(settings: Settings) -> Result:
         Journal.open(Path(settings.out)) as journal,
         Pool(settings.workers, journal, VERSION, model=settings.model) as pool,
     ):
-        keeps = [Keep(measure, KEEP) for measure in settings.measures]
-        kept = pool.run(run_silver, [(data, keep) for keep in keeps], "score")
-        cells = cells_of(settings, data, dict(zip(settings.measures, kept, strict=True)))
+        keeps = keeps_of(settings)
+        kept = pool.run(run_silver, [(data, keep) for keep in keeps.values()], "score")
+        cells = cells_of(settings, data, dict(zip(keeps, kept, strict=True)))
         found = list(zip(cells, pool.run(run_cell, cells, "models"), strict=True))
     chosen = outcome.chosen(found, validation)
     table = outcome.rows(found, chosen, heldout)
@@ -140,11 +141,20 @@ def run(settings: Settings) -> Result:
 
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
-    models = settings.seeds * (1 + 3 * len(settings.measures))
+    names = keeps_of(settings)
+    models = settings.seeds * (1 + 3 * len(names))
     return (
         f"{models} models of {max(settings.steps)} steps of {settings.batch}: for each of {settings.seeds} seeds one "
-        f"that reads all passages, and for each measure ({', '.join(settings.measures)}) a filter and two that answer"
+        f"that reads all passages, and for each measure ({'; '.join(names)}) a filter and two that answer"
     )
+
+
+def keeps_of(settings: Settings) -> dict[str, Keep]:
+    """What is compared, by name: every measure, and CXMI twice."""
+    from hansei.reading.context_filter import Keep
+
+    keeps = {measure: Keep(measure) for measure in settings.measures}
+    return keeps | ({TWO: Keep("cxmi", 2)} if "cxmi" in keeps else {})  # type: ignore[return-value]
 
 
 def data_of(settings: Settings) -> Data:
@@ -156,7 +166,7 @@ def data_of(settings: Settings) -> Data:
     return Data(settings.model, settings.questions, counts, file_hash(settings.questions), settings.device)
 
 
-def cells_of(settings: Settings, data: Data, kept: dict[Measure, Any]) -> list[Cell]:
+def cells_of(settings: Settings, data: Data, kept: dict[str, Any]) -> list[Cell]:
     """Every cell; the models of the first seed are kept."""
     from hansei.reading.context_filter_cells import Cell, Teaching
 
@@ -164,11 +174,11 @@ def cells_of(settings: Settings, data: Data, kept: dict[Measure, Any]) -> list[C
     made: list[Cell] = []
     for seed in range(settings.seeds):
         made.append(Cell(data, teaching, seed, None, (), _students(settings, seed, "full")))
-        for measure in settings.measures:
-            silver = tuple((name, tuple(sentences), tuple(passages)) for name, sentences, passages in kept[measure])
+        for measure, of in kept.items():
+            silver = tuple((name, tuple(sentences), tuple(passages)) for name, sentences, passages in of)
             made.append(Cell(data, teaching, seed, measure, silver, _students(settings, seed, measure)))
     return made
 
 
 def _students(settings: Settings, seed: int, name: str) -> str | None:
-    return str(Path(settings.out) / "students" / name) if seed == 0 else None
+    return str(Path(settings.out) / "students" / name.replace(", ", "-")) if seed == 0 else None
