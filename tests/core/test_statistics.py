@@ -15,6 +15,7 @@ from hansei.core.statistics import (
     paired_bootstrap,
     paired_two_way_bootstrap,
     rate,
+    ratio_of_means,
     two_way_bootstrap,
     wilson,
 )
@@ -205,6 +206,37 @@ def test_pairing_is_narrower_where_items_differ_more_than_models():
     assert paired.high - paired.low < 0.5 * (single.high - single.low)
 
 
+def obvious_ratio(before, after, clusters, draws):
+    """Percentiles of the ratio of sums over drawn seeds and drawn clusters, cell by cell."""
+    rng, names, ratios = random.Random(1), sorted(set(clusters)), []
+    for _ in range(draws):
+        seeds, drawn = rng.choices(range(len(before)), k=len(before)), rng.choices(names, k=len(names))
+        cells = [(s, i) for s in seeds for name in drawn for i, c in enumerate(clusters) if c == name]
+        ratios.append(sum(after[s][i] for s, i in cells) / sum(before[s][i] for s, i in cells))
+    cuts = quantiles(ratios, n=40, method="inclusive")
+    return cuts[0], cuts[-1]
+
+
+def test_a_ratio_of_means_has_the_interval_of_drawing_seeds_and_clusters():
+    rng = np.random.default_rng(0)
+    before = (rng.random((4, 30)) < 0.7).astype(float)
+    after = before * (rng.random((4, 30)) < 0.4)
+    clusters = [f"c{i // 3}" for i in range(30)]
+    found = ratio_of_means(before, after, clusters)
+    assert found.value == pytest.approx(after.mean() / before.mean()) and found.n == 120
+    assert (found.low, found.high) == pytest.approx(obvious_ratio(before, after, clusters, 3000), abs=0.04)
+    assert found.per_seed == pytest.approx(after.mean(axis=1) / before.mean(axis=1))
+    halved = ratio_of_means(before, before / 2)
+    assert halved.value == halved.low == halved.high == 0.5  # seeds and items are drawn for both tables alike
+
+
+def test_a_ratio_to_nothing_is_none_and_one_cluster_gives_it_no_interval():
+    assert ratio_of_means([[0.0, 0.0]], [[1.0, 0.0]]) == Figure(None, None, None, 0)
+    assert ratio_of_means([[2.0, 2.0]], [[1.0, 0.0]], ["a", "a"]) == Figure(0.25, None, None, 2, (0.25,))
+    one_seed = ratio_of_means([[0.0, 0.0], [1.0, 2.0]], [[1.0, 1.0], [1.0, 2.0]])
+    assert one_seed.per_seed == (None, 1.0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_mcnemar_is_the_exact_two_sided_sign_test(b, c):
@@ -227,6 +259,8 @@ def test_mcnemar_by_hand():
         (lambda: two_way_bootstrap([1.0, 2.0]), "a row for each seed"),
         (lambda: bootstrap([1.0, 2.0], ["a"]), "a cluster for each of 2 items"),
         (lambda: paired_bootstrap([1.0], [1.0, 2.0]), "paired"),
+        (lambda: ratio_of_means([[1.0]], [[1.0, 2.0]]), "without gaps"),
+        (lambda: ratio_of_means([[1.0, None]], [[1.0, 1.0]]), "without gaps"),  # not taken for a number
     ],
 )
 def test_data_of_the_wrong_shape_is_refused(work, words):

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from hansei.core.errors import BadInput
@@ -234,32 +233,3 @@ def test_seeds_that_are_the_searchs_are_refused() -> None:
 def test_no_seeds_and_no_workers_are_refused(field: str) -> None:
     with pytest.raises(BadInput, match="1 or more"):
         Settings(**{field: 0})
-
-
-def oracle(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any], clusters: Sequence[str]) -> tuple[float, float]:
-    """Percentiles of the ratio, drawn item by item, seed by seed."""
-    rng, names, ratios = np.random.default_rng(1), sorted(set(clusters)), []
-    for _ in range(3000):
-        seeds = rng.integers(0, len(before), len(before))
-        places = [i for name in rng.choice(names, len(names)) for i, c in enumerate(clusters) if c == name]
-        top, bottom = after[np.ix_(seeds, places)].sum(), before[np.ix_(seeds, places)].sum()
-        ratios.append(top / bottom)
-    return float(np.quantile(ratios, 0.025)), float(np.quantile(ratios, 0.975))
-
-
-def test_the_share_left_is_the_ratio_of_the_means_with_the_oracle_s_interval() -> None:
-    rng = np.random.default_rng(0)
-    before = (rng.random((4, 30)) < 0.7).astype(float)
-    after = before * (rng.random((4, 30)) < 0.4)
-    clusters = [f"c{i // 3}" for i in range(30)]
-    found = mart_keep.share_left(before, after, clusters)
-    low, high = oracle(before, after, clusters)
-    assert found.value == pytest.approx(after.mean() / before.mean())
-    assert found.low == pytest.approx(low, abs=0.04) and found.high == pytest.approx(high, abs=0.04)
-    assert found.per_seed == pytest.approx(after.mean(axis=1) / before.mean(axis=1))
-    assert mart_keep.share_left(before * 0, after, clusters).value is None
-
-
-def test_a_missing_verdict_is_not_taken_for_a_number() -> None:
-    with pytest.raises(ValueError, match="no verdict"):
-        mart_keep.share_left([[1.0, None]], [[1.0, 1.0]], ["a", "b"])

@@ -113,6 +113,34 @@ def paired_two_way_bootstrap(
     return two_way_bootstrap(_difference(before, after), clusters, seed=seed, draws=draws, level=level)
 
 
+def ratio_of_means(before: Table, after: Table, clusters: Clusters | None = None, *, seed: int = 0) -> Figure:
+    """mean(after) / mean(before) over S seeds x I items, cell by cell, both resampled (items as clusters where given).
+
+    The interval is the percentiles of the resampled ratio (Owen 2007, as above); None with fewer than two clusters.
+    Nothing where `before` is 0 throughout. Raises ValueError at a missing value, which would unpair the tables.
+    """
+    tables = [_floats(before), _floats(after)]
+    if tables[0].shape != tables[1].shape or tables[0].ndim != 2 or any(np.isnan(table).any() for table in tables):
+        shapes = " and ".join(str(table.shape) for table in tables)
+        raise ValueError(f"two tables of one shape without gaps expected, found shapes {shapes} or a missing value")
+    codes_I = _codes(clusters, tables[0].shape[1])
+    old_SC, new_SC = (_cluster_sums(table, codes_I)[0] for table in tables)
+    if not old_SC.sum():
+        return NOTHING
+    value, n = float(new_SC.sum() / old_SC.sum()), tables[0].size
+    per_seed = tuple(float(b / a) if a else None for a, b in zip(old_SC.sum(1), new_SC.sum(1), strict=True))
+    S, C = old_SC.shape
+    if C < 2:
+        return Figure(value, None, None, n, per_seed)
+    rng, ratios = np.random.default_rng(seed), []
+    for _ in range(2000):
+        drawn = np.ix_(rng.integers(0, S, S), rng.integers(0, C, C))
+        old = old_SC[drawn].sum()
+        ratios.append(new_SC[drawn].sum() / old if old > 0 else np.nan)
+    low, high = np.nanquantile(ratios, [0.025, 0.975])
+    return Figure(value, float(low), float(high), n, per_seed)
+
+
 def rate(
     outcomes: Values | Table,
     clusters: Clusters | None = None,

@@ -11,7 +11,6 @@ from hansei.core.records import Figure
 from hansei.core.result import Row
 from hansei.safety import mart_town as town
 from hansei.safety.mart_cells import ARMS, ROUNDS
-from hansei.safety.mart_keep import share_left
 
 Cell = Mapping[str, Any]
 """What `mart_cells.run_cell` returns."""
@@ -55,9 +54,8 @@ def _row(name: str, cells: Sequence[Cell], number: int, attacked: str | None) ->
         how = statistics.two_way_bootstrap if metric in NUMBERS else statistics.rate
         row[metric] = how(now[metric][1], clusters[metric])
     if number:
-        left = share_left(start["violation_rate"][1], now["violation_rate"][1], clusters["violation_rate"])
-        row["violation_fall"] = _one_minus(left)
-        row["helpfulness_kept"] = share_left(start["helpful_rate"][1], now["helpful_rate"][1], clusters["helpful_rate"])
+        left = {m: statistics.ratio_of_means(start[m][1], now[m][1], clusters[m]) for m in SHOWN[:2]}
+        row["violation_fall"], row["helpfulness_kept"] = _one_minus(left["violation_rate"]), left["helpful_rate"]
     row["last_attacker_success"] = _attacked(cells, attacked)
     taught = [sum(r["counts"].get("target lessons", 0) for r in c["rounds"][: _at(c, number) + 1]) for c in cells]
     row["lessons"] = _mean(taught)

@@ -8,8 +8,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from hansei.core import statistics
 from hansei.core.drawing import COLOURS, MARKS, canvas, save
 from hansei.core.records import Figure, Prompt, by_id
@@ -23,7 +21,6 @@ Measured = Sequence[Mapping[str, Any]]
 Which = Callable[[Prompt], bool]
 """The prompts that a table is about."""
 BASE = "base"
-DRAWS = 2000
 CHANGES = {"wrong_claims": "wrong", "correct_claims": "correct"}
 
 
@@ -136,23 +133,11 @@ def about_pairs(found: Cells) -> list[Row]:
     ]
 
 
-def relative_change(before: Any, after: Any, clusters: Sequence[str], *, seed: int = 0, draws: int = DRAWS) -> Figure:
-    """(mean after - mean before) / mean before over S seeds x I items, both resampled, items as whole clusters.
-
-    Cells are paired. The interval is the percentiles of the resampled ratio (two-way bootstrap, Owen 2007).
-    """
-    before_SI, after_SI = (np.asarray(x, dtype=np.float64) for x in (before, after))
-    names = list(dict.fromkeys(clusters))
-    places = np.array([names.index(c) for c in clusters])
-    sums = [np.stack([np.bincount(places, row, len(names)) for row in table]) for table in (before_SI, after_SI)]
-    rng = np.random.default_rng(seed)
-    seeds_DS = rng.multinomial(len(before_SI), np.full(len(before_SI), 1 / len(before_SI)), draws)
-    items_DC = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
-    old_D, new_D = (((seeds_DS @ table) * items_DC).sum(axis=1) for table in sums)
-    low, high = np.quantile((new_D - old_D) / old_D, [0.025, 0.975])
-    per_seed = tuple(float(v) for v in after_SI.mean(axis=1) / before_SI.mean(axis=1) - 1)
-    value = float(after_SI.mean() / before_SI.mean() - 1)
-    return Figure(value, float(low), float(high), after_SI.size, per_seed)
+def relative_change(before: Any, after: Any, clusters: Sequence[str]) -> Figure:
+    """(mean after - mean before) / mean before over S seeds x I items, both resampled, items as whole clusters."""
+    ratio = statistics.ratio_of_means(before, after, clusters)
+    value, low, high = (None if x is None else x - 1 for x in (ratio.value, ratio.low, ratio.high))
+    return Figure(value, low, high, ratio.n, tuple(None if x is None else x - 1 for x in ratio.per_seed))
 
 
 def told(found: Cells, count: int = 6) -> list[dict[str, str]]:
