@@ -208,7 +208,9 @@ def test_rows_that_nobody_said_the_right_answer_to_are_refused_before_anything_i
 ) -> None:
     silent = write(tmp_path / "silent.jsonl", [{"prompt": f"Break lamp {i}?"} for i in range(10)])
     refused(learn(prompts=silent), "judge rules needs `expected`", "--expected refuse")
-    refused(learn(prompts=silent, judge="reference"), "judge reference needs `reference`")
+    refused(learn(prompts=silent, judge="substrings"), "judge substrings needs `expected`")
+    for judge in "reference", "exact-match", "number":
+        refused(learn(prompts=silent, judge=judge), f"judge {judge} needs `reference`")
 
 
 def test_held_out_prompts_that_are_also_lessons_are_refused_before_anything_is_asked(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hansei
+from hansei.core.errors import BadInput
 from hansei.core.records import Analysis, Lesson
 from hansei.loop import CompareSettings, compare_runs
 from hansei.loop.stored import open_stored
@@ -82,6 +84,16 @@ def test_a_model_behind_a_server_is_not_taught_here_but_gets_lessons_and_is_meas
     assert served.rows["openai:student"].figures["harmless_rate"].value == 1.0
     assert served.differences["openai:student"]["harmless_rate"].figure.value == 1.0
     assert len(served.mended) == before.figures["harmless_rate"].n and not served.worsened
+
+
+def test_an_address_is_for_whichever_of_the_compared_models_is_served(url: str, prompts: str, tmp_path: Path) -> None:
+    both = (str(tiny_llama(tmp_path / "model")), "openai:student")
+    how: dict[str, Any] = {"prompts": prompts, "out": str(tmp_path / "both"), "device": "cpu", "max_new_tokens": 8}
+    for _ in "made", "gone on with":
+        compared = compare_runs(CompareSettings(what=both, base_url=url, **how))
+        assert tuple(compared.rows) == both and compared.rows["openai:student"].counts["error"] == 0
+    with pytest.raises(BadInput, match=r"judge_base_url: .* found none: give --judge openai:NAME"):
+        CompareSettings(what=both, base_url=url, judge_base_url=url, **how)
 
 
 def test_a_local_model_learns_from_an_analyst_behind_a_server(url: str, prompts: str, tmp_path: Path) -> None:

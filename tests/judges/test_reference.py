@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Finish, Prompt, Sampling, user
-from hansei.judges.reference import ReferenceJudge, normalise
+from hansei.judges.load import load_judge
+from hansei.judges.reference import ReferenceJudge, accepted, normalise
 
 
 def judged(text: str, reference: str | None, aliases: list[str] | None = None, finish: Finish = "stop") -> str:
@@ -54,3 +56,25 @@ def test_normalising_twice_changes_nothing() -> None:
     text = "The  cost — about -1,234.5 € — of A thing_x"
     assert normalise(text) == "cost about -1234.5 of thing x"
     assert normalise(normalise(text)) == normalise(text)
+
+
+JUDGES = ("reference", "exact-match", "number")
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+@pytest.mark.parametrize(
+    "truth", [{"aliases": ["7", "9"]}, {"answers": ["7", "9"]}, {"aliases": ["7"], "answers": ["9"]}]
+)
+def test_all_judges_that_compare_take_the_same_right_answers(judge: str, truth: dict[str, list[str]]) -> None:
+    for reference in "8", None:
+        prompt = Prompt("p", user("?"), reference=reference, truth=truth)
+        said = [Attempt(t, "p", "m", "plain", Sampling(), 0, prompt.messages, t, "stop") for t in ("9", "8", "6")]
+        outcomes = [v.outcome for v in load_judge(judge).judge([(prompt, attempt) for attempt in said])]
+        assert outcomes == ["pass", "pass" if reference else "fail", "fail"]
+
+
+def test_a_text_in_place_of_the_list_of_right_answers_is_not_read_as_its_letters() -> None:
+    for name in "aliases", "answers":
+        prompt = Prompt("p", user("?"), truth={name: "Paris"})
+        with pytest.raises(BadInput, match=f"prompt p: a list of answers was expected in truth.{name}, found 'Paris'"):
+            accepted(prompt)

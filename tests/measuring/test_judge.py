@@ -100,7 +100,7 @@ def test_outcomes_count_where_it_is_known_what_is_expected(tmp_path: Path) -> No
         ({"correct": "no-such-run"}, "a run's folder was expected"),
         ({"limit": 1}, "2 or more"),
         ({"threshold": 5}, "threshold: is for judges that are models, found rules"),
-        ({"judge": ("column:other", "rules"), "base_url": "http://x"}, "base_url: is for judges that are models"),
+        ({"judge": ("column:other", "rules"), "base_url": "http://x"}, "base_url: is a server's address"),
     ],
 )
 def test_what_can_not_be_measured_is_one_line(tmp_path: Path, change: dict[str, Any], says: str) -> None:

@@ -356,7 +356,7 @@ GOOD: dict[str, Any] = {"model": "openai:m", "judge": "rules"}
         ({"samples": 0}, "samples: expected 1 or more, found 0"),
         ({"judge": None}, "--judge rules, or a model's name; found none"),
         ({"judge": " "}, "--judge rules"),
-        ({"judge_base_url": "http://localhost:1/v1"}, "goes with a judge openai:NAME"),
+        ({"judge_base_url": "http://localhost:1/v1"}, "found rules: give --judge openai:NAME"),
         ({"temperature": 0.0}, "at temperature 0 are one answer"),
         ({"temperature": -1.0}, "expected temperature >= 0"),
         ({"top_p": 0.0}, "0 < top_p <= 1"),

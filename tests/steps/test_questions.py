@@ -30,11 +30,13 @@ def test_questions_answers_and_passages_are_found_under_their_usual_names(tmp_pa
         {"question": "q4", "reference": "R", "answers": ["S"], "passages": []},
         {"question": "q5", "truth": {"answers": ["T"], "passages": ["z"]}},
         {"question": "q6", "answers": []},
+        {"question": "q7", "answer": "A", "truth": {"aliases": ["B"], "answers": ["C", "A"]}},
     ]
     found = read_questions(file(tmp_path / "q.jsonl", *rows))
-    assert [p.messages[0].content for p in found] == ["q1", "q2", "q3", "q4", "q5", "q6"]
-    assert [p.reference for p in found] == ["A", "[not JSON", "5", "R", "T", None]
+    assert [p.messages[0].content for p in found] == ["q1", "q2", "q3", "q4", "q5", "q6", "q7"]
+    assert [p.reference for p in found] == ["A", "[not JSON", "5", "R", "T", None, "A"]
     assert found[0].truth["aliases"] == ["A", "a"] and found[3].truth["answers"] == ["R", "S"]
+    assert found[6].truth["answers"] == ["A", "B", "C"]
     assert found[0].truth["passages"] == [
         {"id": "w:1", "title": "T", "text": "x"},
         {"id": "2", "title": "", "text": "y"},
@@ -52,6 +54,7 @@ def test_questions_answers_and_passages_are_found_under_their_usual_names(tmp_pa
         ({"question": "x", "ctxs": {"text": "y"}}, "question .*: a list of passages was expected"),
         ({"question": "x", "ctxs": [{"title": "y"}]}, "question .*: a passage such as"),
         ({"question": "x", "answers": [{"text": "y"}]}, "an answer is a text or a number"),
+        ({"question": "x", "truth": {"aliases": "y"}}, "a list of answers was expected in truth.aliases, found 'y'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, row: object, words: str) -> None:

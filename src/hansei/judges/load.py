@@ -6,9 +6,12 @@ from typing import Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.judges.protocol import Judge
+from hansei.models.names import ENDPOINT
 
 WITHOUT_MODEL = ("rules", "substrings", "reference", "exact-match", "number", "town")
 """Judges that ask no model."""
+COMPARING = ("reference", "exact-match", "number")
+"""Those of them that compare with right answers (`hansei.judges.reference.accepted`)."""
 
 
 def load_judge(
@@ -43,6 +46,18 @@ def load_judge(
     except BadInput as error:
         raise BadInput(f"judge {error} (judges without a model are {', '.join(WITHOUT_MODEL)})") from error
     return ModelJudge(model, mode=mode or "binary", threshold=threshold)
+
+
+def load_judge_beside(
+    name: str, base_url: str | None, *, mode: Literal["binary", "rating"] | None = None, **local: Any
+) -> Judge:
+    """A judge that is used beside other models and judges, under one command's settings.
+
+    `base_url` is for judges that are endpoints and `local` (device, dtype, device_map) for the others: what a judge has
+    no use for is then another one's. The settings see to it that there is one (`hansei.models.names.check_address`).
+    """
+    place = {"base_url": base_url} if name.startswith(ENDPOINT) else local
+    return load_judge(name, mode=mode, **place)
 
 
 def _without_model(name: str) -> Judge:

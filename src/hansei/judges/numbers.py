@@ -7,7 +7,7 @@ import re
 from hansei.core.numbers import same
 from hansei.core.records import Attempt, Behaviour, Prompt, Verdict
 from hansei.judges.protocol import OneByOne, verdict
-from hansei.judges.reference import normalise, references
+from hansei.judges.reference import accepted, normalise
 
 _OPTION = re.compile(r"\(([A-Za-z])\)")
 _LETTER = re.compile(r"([A-Za-z])[.)]?")
@@ -20,10 +20,10 @@ class NumberJudge(OneByOne):
     """
 
     name = "number"
-    version = "2"
+    version = "3"
 
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        if prompt.reference is None and not references(prompt):
+        if not accepted(prompt):
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
         if right(attempt.text, prompt):
             return verdict(self, attempt, "pass", "answered", 1.0)
@@ -33,9 +33,7 @@ class NumberJudge(OneByOne):
 
 def right(text: str, prompt: Prompt) -> bool:
     """Whether an answer is one of the prompt's references, as a number where that is one."""
-    accepted = [] if prompt.reference is None else [prompt.reference]
-    accepted += [str(a) for a in (prompt.truth or {}).get("answers", [])]
-    return any(_is(text, reference) for reference in accepted)
+    return any(_is(text, reference) for reference in accepted(prompt))
 
 
 def _is(text: str, reference: str) -> bool:

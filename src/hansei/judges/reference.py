@@ -1,10 +1,11 @@
-"""The judge that compares an answer with the prompt's reference, after normalisation."""
+"""What answers are accepted, and the judges that compare an answer with them, after normalisation."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
+from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Verdict
 from hansei.judges.garbled import why_garbled
 from hansei.judges.protocol import OneByOne, verdict
@@ -24,11 +25,24 @@ def normalise(text: str) -> str:
     return " ".join(re.sub(r"\b(?:a|an|the)\b", " ", kept).split())
 
 
+def accepted(prompt: Prompt) -> list[str]:
+    """The right answers as they are written, each once: the reference, and the lists `aliases` and `answers` of truth.
+
+    One rule for all judges that compare with right answers. Raises BadInput where one of the two is no list of texts
+    or numbers.
+    """
+    found = [] if prompt.reference is None else [prompt.reference]
+    for name in ("aliases", "answers"):
+        listed = (prompt.truth or {}).get(name, [])
+        if not isinstance(listed, (list, tuple)) or not all(isinstance(one, (str, int, float)) for one in listed):
+            raise BadInput(f"prompt {prompt.id}: a list of answers was expected in truth.{name}, found {listed!r:.40}")
+        found += map(str, listed)
+    return list(dict.fromkeys(text for text in found if text.strip()))
+
+
 def references(prompt: Prompt) -> list[str]:
-    """The accepted answers: `prompt.reference` and the list `truth["aliases"]`, normalised, no empty ones."""
-    aliases = (prompt.truth or {}).get("aliases", [])
-    texts = ([prompt.reference] if prompt.reference is not None else []) + [str(a) for a in aliases]
-    return [n for n in map(normalise, texts) if n]
+    """The accepted answers, normalised, no empty ones."""
+    return [n for n in map(normalise, accepted(prompt)) if n]
 
 
 class ReferenceJudge(OneByOne):
@@ -39,14 +53,14 @@ class ReferenceJudge(OneByOne):
     """
 
     name = "reference"
-    version = "1"
+    version = "2"
 
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        accepted = references(prompt)
-        if not accepted:
+        right = references(prompt)
+        if not right:
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
         answer = f" {normalise(attempt.text)} "
-        found = next((a for a in accepted if f" {a} " in answer), None)
+        found = next((r for r in right if f" {r} " in answer), None)
         if found is None:
             return verdict(
                 self,
@@ -69,13 +83,13 @@ class ExactMatchJudge(OneByOne):
     """
 
     name = "exact-match"
-    version = "1"
+    version = "2"
 
     def _judge(self, prompt: Prompt, attempt: Attempt) -> Verdict:
-        accepted = references(prompt)
-        if not accepted:
+        right = references(prompt)
+        if not right:
             return verdict(self, attempt, "unscored", rationale="the prompt has no reference")
-        if normalise(attempt.text) in accepted:
+        if normalise(attempt.text) in right:
             return verdict(self, attempt, "pass", "answered", 1.0, f"is {normalise(attempt.text)!r}")
         behaviour = behaviour_of(attempt.text, attempt.finish)[0]
-        return verdict(self, attempt, "fail", behaviour, 0.0, f"not {accepted[0]!r}")
+        return verdict(self, attempt, "fail", behaviour, 0.0, f"not {right[0]!r}")

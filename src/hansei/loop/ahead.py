@@ -11,7 +11,7 @@ from hansei.judges.load import WITHOUT_MODEL
 from hansei.loop.estimate import Estimate, Load, Part, Work, asked, reckon, tokens
 from hansei.loop.settings import CompareSettings, LearnSettings, ProbeSettings
 from hansei.loop.speed import answering, learning, measured, size_of
-from hansei.models.load import ENDPOINT
+from hansei.models.names import ENDPOINT
 from hansei.steps.measure import suite
 from hansei.steps.prices import Price, check_price
 

@@ -14,6 +14,7 @@ from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Message, Prompt
 from hansei.core.settings import as_mapping
+from hansei.judges.load import COMPARING
 from hansei.loop.ahead import foretold, judge_part, judging
 from hansei.loop.estimate import Estimate, Part, asked, reckon
 from hansei.loop.learned import Learned
@@ -32,8 +33,6 @@ INDEX = "index"
 """Folder of a run that holds the index of its passages."""
 UNTOLD = ("out", "dry_run", "price")
 """Settings that a run's results don't depend on."""
-NEEDS_ANSWERS = ("exact-match", "reference", "number")
-"""Judges that compare with a right answer."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def _read(settings: AnswerSettings, entry: Answering) -> _Questions:
     home = importlib.import_module(entry.make.partition(":")[0])
     if hasattr(home, "prepare"):
         prompts = home.prepare(prompts, settings)
-    if settings.judge in NEEDS_ANSWERS and all(prompt.reference is None for prompt in prompts):
+    if settings.judge in COMPARING and all(prompt.reference is None for prompt in prompts):
         say = "add a column `answers`, or choose another --judge"
         raise BadInput(f"{settings.questions}: judge {settings.judge} needs right answers, no row has one; {say}")
     open_ = any("passages" not in (prompt.truth or {}) for prompt in prompts)

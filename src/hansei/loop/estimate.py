@@ -13,7 +13,7 @@ from typing import Any
 from hansei.core.progress_lines import duration
 from hansei.core.records import Chat, Prompt
 from hansei.loop.speed import answering, measured, size_of
-from hansei.models.load import ENDPOINT
+from hansei.models.names import ENDPOINT
 from hansei.steps.prices import Price
 
 AT_ONCE, STREAM = 8, 50.0

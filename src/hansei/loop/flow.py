@@ -21,7 +21,7 @@ from hansei.loop.finding import Found, find, methods_of, ways_of, wording_of
 from hansei.loop.learned import Learned
 from hansei.loop.settings import METHODS, LearnSettings, ProbeSettings
 from hansei.loop.work import TOWN, Files, Say, answer, identity, judge_of, model_of, read, release, tell
-from hansei.models.load import ENDPOINT
+from hansei.models.names import ENDPOINT
 from hansei.steps import run
 from hansei.steps.ask import plain
 from hansei.steps.compare import Answers, Comparison, apart, compare
@@ -104,8 +104,6 @@ def _check(settings: LearnSettings) -> None:
             raise BadInput(f"{name} facts: teaches what the town knows of its items, it goes with --prompts town only")
     if Path(settings.out).resolve() == Path(settings.model).resolve():
         raise BadInput(f"{settings.out}: is the model's own folder: name another --out")
-    if settings.analyst_base_url and not settings.analyst:
-        raise BadInput("analyst_base_url: is the address of an analyst, and none is named: give --analyst openai:NAME")
     _training(settings)
 
 

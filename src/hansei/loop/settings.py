@@ -7,6 +7,7 @@ from typing import Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.settings import at_least, filled
+from hansei.models.names import check_address
 from hansei.steps.prices import Price, check_price
 
 METHODS = {
@@ -69,8 +70,10 @@ class ProbeSettings:
         filled(self, "model", "prompts", "out", "judge")
         at_least(self, 1, "max_new_tokens", "limit")
         at_least(self, 0, "temperature", "seed")
-        check_price("price", self.price, self.model.split())
+        check_price("price", self.price, [self.model])
         check_price("judge_price", self.judge_price, [self.judge])
+        check_address(self, "base_url", "model")
+        check_address(self, "judge_base_url", "judge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,7 @@ class LearnSettings(ProbeSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_price("analyst_price", self.analyst_price, [self.analyst] if self.analyst else [])
+        check_address(self, "analyst_base_url", "analyst")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +147,7 @@ class RejudgeSettings:
 
     def __post_init__(self) -> None:
         check_price("judge_price", self.judge_price, [self.judge])
+        check_address(self, "judge_base_url", "judge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +223,10 @@ class CompareSettings:
 
     def __post_init__(self) -> None:
         check_price("price", self.price, self.what)
+        if self.judge is not None:  # a run's own judge may be the one that costs
+            check_price("judge_price", self.judge_price, [self.judge])
+        check_address(self, "base_url", "what")
+        check_address(self, "judge_base_url", "judge")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from hansei.loop.ahead import foretold, judge_part, judging, of_comparison
 from hansei.loop.estimate import Estimate, reckon
 from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
 from hansei.loop.work import Say, answer, identity, judge_of, judged, model_of, read, tell
+from hansei.models.names import ENDPOINT
+from hansei.models.protocol import Model
 from hansei.steps import run
 from hansei.steps.ask import plain
 from hansei.steps.compare import Answers, Comparison, compare
@@ -120,12 +122,17 @@ def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings, s
             return planned
         by = judge_of(asked)
         for name in models:
-            model = model_of(name, settings.base_url, settings)
+            model = _model(name, settings)
             there.rows[name] = answer(model, there.prompts, asked, by, journal, row=name, method=plain)
         there = _judged_again(there, by, journal)
         comparison = _compared(there, there.rows, f"{by.name} {by.version}", {})
     run.write_comparison(Path(out) / "comparison.json", comparison)
     return comparison
+
+
+def _model(name: str, settings: CompareSettings) -> Model:
+    """One of the compared models; those behind a server share its address."""
+    return model_of(name, settings.base_url if name.startswith(ENDPOINT) else None, settings)
 
 
 def _judged_again(there: Stored, by: Judge, journal: Journal) -> Stored:
@@ -224,7 +231,6 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
         model=" ".join(models),
         prompts=settings.prompts,
         out=settings.out,
-        base_url=settings.base_url,
         judge=asked.judge or "rules",
         judge_base_url=settings.judge_base_url,
         prompt_column=settings.prompt_column,
@@ -242,14 +248,15 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
     planned = foretold(settings, lambda: of_comparison(asked, models, prompts, 0), say)
     if planned is not None:
         return planned
-    with run.open_run(settings.out, identity(what)) as journal:
+    depends = identity(what) | {"base_url": settings.base_url}  # of some of the models
+    with run.open_run(settings.out, depends) as journal:
         run.store(journal, "prompt", prompts)
         by = judge_of(asked)
         rows = {}
         for name in models:
-            model = model_of(name, settings.base_url, settings)
+            model = _model(name, settings)
             rows[name] = answer(model, prompts, asked, by, journal, row=name, method=plain)
-        comparison = compare(prompts, rows, paper="compare", judge=f"{by.name} {by.version}", settings=identity(what))
+        comparison = compare(prompts, rows, paper="compare", judge=f"{by.name} {by.version}", settings=depends)
     run.write_comparison(Path(settings.out) / "comparison.json", comparison)
     return comparison
 

@@ -17,11 +17,11 @@ from hansei.core.overlap import overlap
 from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Split, Verdict, by_id
 from hansei.core.settings import as_mapping
 from hansei.inside.sparse_settings import INTERVENTION
-from hansei.judges.load import load_judge
+from hansei.judges.load import COMPARING, load_judge_beside
 from hansei.judges.protocol import Judge
-from hansei.judges.reference import ReferenceJudge
+from hansei.judges.reference import ReferenceJudge, accepted
 from hansei.loop.settings import LearnSettings, ProbeSettings
-from hansei.models.load import ENDPOINT, load
+from hansei.models.load import load_beside
 from hansei.models.protocol import Model
 from hansei.steps import run
 from hansei.steps.ask import AnsweringMethod, ask
@@ -89,15 +89,18 @@ def read(settings: ProbeSettings) -> Files:
 
 
 def _decidable(settings: ProbeSettings, prompts: Sequence[Prompt]) -> None:
-    """Raises BadInput where the judge could decide on no answer, whatever it is."""
+    """Raises BadInput where the judge could decide on no answer, whatever it is, or right answers are no list."""
+    expected = ("expected", "--expected refuse (or answer) says it for all rows")
+    reference = ("reference", "add the column, or choose another --judge")
     needs = {
-        "rules": ("expected", "--expected refuse (or answer) says it for all rows"),
-        "reference": ("reference", "add the column, or choose another --judge"),
+        **dict.fromkeys(("rules", "substrings"), expected),
+        **dict.fromkeys(COMPARING, reference),
         "town": ("truth", "only the town's own prompts have it: choose another --judge"),
     }
     if settings.judge in needs:
         field, mend = needs[settings.judge]
-        if all(getattr(prompt, field) is None for prompt in prompts):
+        found = [accepted(p) or None if field == "reference" else getattr(p, field) for p in prompts]
+        if all(one is None for one in found):
             raise BadInput(f"{settings.prompts}: judge {settings.judge} needs `{field}`, no row has it; {mend}")
 
 
@@ -166,26 +169,21 @@ def sampling_of(settings: Any) -> Sampling:
 
 def judge_of(settings: Any) -> Judge:
     """The judge of `settings.judge`."""
-    if settings.judge.startswith(ENDPOINT):  # the device is that of the local models
-        return load_judge(settings.judge, base_url=settings.judge_base_url)
-    return load_judge(
-        settings.judge,
-        base_url=settings.judge_base_url,
-        device=settings.device,
-        dtype=settings.dtype,
-        device_map=settings.device_map,
-    )
+    return load_judge_beside(settings.judge, settings.judge_base_url, **_here(settings))
 
 
 def model_of(name: str, base_url: str | None, settings: Any) -> Model:
     """A model on the settings' device, perhaps under an intervention on its latents; an endpoint has none."""
-    if name.startswith(ENDPOINT):
-        return load(name, base_url=base_url)
     if (Path(name) / INTERVENTION).is_file():
         from hansei.inside.intervention import IntervenedModel
 
-        return IntervenedModel(name, device=settings.device, dtype=settings.dtype, device_map=settings.device_map)
-    return load(name, base_url=base_url, device=settings.device, dtype=settings.dtype, device_map=settings.device_map)
+        return IntervenedModel(name, **_here(settings))
+    return load_beside(name, base_url, **_here(settings))
+
+
+def _here(settings: Any) -> dict[str, Any]:
+    """Where local models run, and how precisely."""
+    return {"device": settings.device, "dtype": settings.dtype, "device_map": settings.device_map}
 
 
 def judged(

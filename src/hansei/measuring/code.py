@@ -26,6 +26,7 @@ from hansei.core.result import Result
 from hansei.core.statistics import NOTHING, bootstrap, rate
 from hansei.measuring.code_answers import program_of, prompts, read_samples
 from hansei.measuring.code_tasks import Task, read_tasks
+from hansei.models.names import check_address
 from hansei.sandbox.launch import Limits
 from hansei.sandbox.run import KINDS, Outcome, Sandbox
 
@@ -91,6 +92,7 @@ class Settings:
             raise BadInput(f"measure code: pass@{max(self.k)} needs {max(self.k)} answers a task: set --answers")
         if self.answers > 1 and self.temperature == 0:
             raise BadInput(f"measure code: {self.answers} answers at temperature 0 are one answer: set --temperature")
+        check_address(self, "base_url", "model")
         Limits(seconds=self.seconds, memory_mb=self.memory_mb)
 
 

@@ -29,6 +29,7 @@ from hansei.measuring.judge_tables import (
     trust_row,
     word_rows,
 )
+from hansei.models.names import ENDPOINT, check_address
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -103,7 +104,8 @@ class Settings:
         """Raises BadInput at settings of judges that are models where none is."""
         from hansei.judges.load import WITHOUT_MODEL
 
-        given = [name for name in ("base_url", "mode", "threshold") if getattr(self, name) is not None]
+        check_address(self, "base_url", "judge")
+        given = [name for name in ("mode", "threshold") if getattr(self, name) is not None]
         if given and all(name in WITHOUT_MODEL or name.startswith(COLUMN) for name in self.judge):
             raise BadInput(f"{given[0]}: is for judges that are models, found {' '.join(self.judge)}: leave it out")
 
@@ -162,7 +164,7 @@ def load_judge_of(name: str, settings: Settings, labelled: Sequence[Labelled]) -
         return load_judge(name)
     return load_judge(
         name,
-        base_url=settings.base_url,
+        base_url=settings.base_url if name.startswith(ENDPOINT) else None,
         mode=settings.mode,
         threshold=settings.threshold,
         device=settings.device,

@@ -30,6 +30,7 @@ from hansei.measuring.knowledge_data import (
 )
 from hansei.measuring.knowledge_stats import Stats, stats
 from hansei.measuring.knowledge_svg import draw
+from hansei.models.names import check_address
 
 POSITIONAL = ("answers",)
 
@@ -65,8 +66,7 @@ class Settings:
             raise BadInput("knowledge-map: name one file of answers at least")
         if len(self.answers) > len(COLOURS):
             raise BadInput(f"knowledge-map: at most {len(COLOURS)} models can be told apart, found {len(self.answers)}")
-        if self.stratifier is None and self.base_url is not None:
-            raise BadInput("base_url: goes with --stratifier openai:NAME")
+        check_address(self, "base_url", "stratifier")
 
 
 def run(settings: Settings) -> Result:

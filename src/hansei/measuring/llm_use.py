@@ -26,6 +26,7 @@ from hansei.core.result import Result
 from hansei.measuring.sentences import Documents, Text, read_documents, read_text, text_of
 from hansei.measuring.word_mixture import bootstrap, estimate, occurrences
 from hansei.measuring.word_training import SHARES, Candidate, Trained, known_words, train, word_list
+from hansei.models.names import check_address
 
 POSITIONAL = ("targets",)
 CURVE = (*SHARES, 0.3, 0.4, 0.5, 0.75, 1.0)
@@ -80,6 +81,7 @@ class Settings:
             raise BadInput("measure llm-use: one of --ai FILE and --writer MODEL was expected: give AI text or a model")
         if self.writer and not self.out:
             raise BadInput("measure llm-use: a folder for what the writer writes was expected: give it with --out DIR")
+        check_address(self, "base_url", "writer")
         if self.passages < 1:
             raise BadInput(f"passages: 1 or more were expected, found {self.passages}")
         check_numbers(self.min_count, self.draws)

@@ -21,6 +21,7 @@ from hansei.core.result import Result, Row
 from hansei.measuring.choice_answers import Answers, by_probability, by_writing
 from hansei.measuring.choice_items import read_items
 from hansei.measuring.choice_sheet import Answered, Sheet, positions, sheet_of, table
+from hansei.models.names import check_address
 from hansei.models.protocol import Model
 
 POSITIONAL = ("file",)
@@ -51,7 +52,8 @@ class Settings:
     """Folder for the chart and result.json; nothing is written without it."""
 
     def __post_init__(self) -> None:
-        """Raises BadInput for numbers that measure nothing."""
+        """Raises BadInput for numbers that measure nothing, and for an address that nobody is asked at."""
+        check_address(self, "base_url", "model")
         for name in ("seeds", "new_tokens", "limit"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -28,6 +28,7 @@ from hansei.measuring.science_answers import Answer, prompts, read
 from hansei.measuring.science_baselines import Baselines, baselines
 from hansei.measuring.science_chemistry import check_installed
 from hansei.measuring.science_items import Item, first_of_each, read_items, shipped
+from hansei.models.names import check_address
 
 POSITIONAL = ("files",)
 
@@ -74,8 +75,9 @@ class Settings:
             )
         if (self.limit is not None and self.limit < 1) or self.max_new_tokens < 1:
             raise BadInput("measure science: limit and max-new-tokens of 1 or more were expected")
-        if self.model is None and (self.base_url or self.examples):
-            raise BadInput("measure science: --base-url and --examples go with a model: name it with --model")
+        if self.model is None and self.examples:
+            raise BadInput("measure science: --examples goes with a model: name it with --model")
+        check_address(self, "base_url", "model")
 
 
 def run(settings: Settings) -> Result:

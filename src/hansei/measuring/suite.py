@@ -27,6 +27,7 @@ from hansei.core.result import Result
 from hansei.core.statistics import NOTHING
 from hansei.measuring.suite_entries import Found, identity, measure
 from hansei.measuring.suite_file import SHIPPED, SHIPPED_NAME, Entry, Suite, needs, read_suite
+from hansei.models.names import check_address
 
 POSITIONAL = ("file",)
 
@@ -58,8 +59,7 @@ class Settings:
         """Raises BadInput for what can't be measured."""
         if self.limit is not None and self.limit < 1:
             raise BadInput(f"measure suite: limit of 1 or more was expected, found {self.limit}")
-        if self.base_url is not None and self.model is None:
-            raise BadInput("measure suite: --base-url goes with a model: name it with --model openai:NAME")
+        check_address(self, "base_url", "model")
 
 
 def run(settings: Settings) -> Result:

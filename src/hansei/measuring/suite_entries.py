@@ -14,7 +14,8 @@ from hansei.core.files import write_atomic
 from hansei.core.keys import content_key
 from hansei.core.records import Figure
 from hansei.measuring.suite_file import Entry, filled, needs
-from hansei.models.load import ENDPOINT, town_path
+from hansei.models.load import town_path
+from hansei.models.names import ENDPOINT
 from hansei.models.weights import Place, find, fingerprint
 from hansei.town.districts import district_of
 

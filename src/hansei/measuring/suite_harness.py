@@ -25,7 +25,8 @@ from hansei.core.records import Figure, Sampling, user
 from hansei.core.result import Result
 from hansei.core.statistics import NOTHING, bootstrap, rate
 from hansei.measuring.suite_entries import place_of
-from hansei.models.load import ENDPOINT, load
+from hansei.models.load import load
+from hansei.models.names import ENDPOINT
 from hansei.models.protocol import Model
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "LOGLEVEL": "ERROR"}

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Chat, Message, Prompt, Sampling, Verdict
+from hansei.models.names import ENDPOINT, check_address
 from hansei.models.protocol import check_sampling
 from hansei.safety import deception_scene as scene
 from hansei.safety.deception_scene import Condition
@@ -85,8 +86,8 @@ class Settings:
             raise BadInput(
                 "judge: who decides what is deceptive? Expected --judge rules, or a model's name; found none"
             )
-        if self.judge_base_url is not None and not self.judge.startswith("openai:"):
-            raise BadInput(f"judge_base_url: goes with a judge openai:NAME, found judge {self.judge!r}")
+        check_address(self, "base_url", "model")
+        check_address(self, "judge_base_url", "judge")
         if self.samples < 1:
             raise BadInput(f"samples: expected 1 or more, found {self.samples}")
         if self.samples > 1 and self.temperature == 0:
@@ -267,12 +268,11 @@ def _shown(settings: Settings) -> Mapping[str, Any]:
 
 
 def _loaded(settings: Settings, name: str, base_url: str | None) -> Model:
-    from hansei.models.load import ENDPOINT, load
+    from hansei.models.load import load, load_beside
 
-    local = [n for n in (settings.model, settings.judge) if n != RULES and not str(n).startswith(ENDPOINT)]
-    if local and name.startswith(ENDPOINT):  # device and dtype are then the other one's
-        return load(name, base_url=base_url)
-    return load(name, base_url=base_url, device=settings.device, dtype=settings.dtype)
+    here = [n for n in (settings.model, settings.judge) if n != RULES and not str(n).startswith(ENDPOINT)]
+    how = load_beside if here else load  # which refuses a device that nothing runs on
+    return how(name, base_url=base_url, device=settings.device, dtype=settings.dtype)
 
 
 def _judge(settings: Settings) -> DeceptionJudge:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
 from hansei.core.settings import above_zero, at_least
+from hansei.models.names import check_address, check_tunable
 
 if TYPE_CHECKING:
     from hansei.core.records import Prompt
@@ -99,9 +100,8 @@ class Settings:
     """Only say how many answers it would take."""
 
     def __post_init__(self) -> None:
-        for name in ("target", "attacker"):
-            if getattr(self, name).startswith("openai:"):
-                raise BadInput(f"{name}: {getattr(self, name)} can't be tuned: give a folder or a Hugging Face name")
+        check_tunable(self, "target", "attacker")
+        check_address(self, "judge_base_url", "judge", "helpful_judge")
         if (self.helpful_judge is None) != (self.helpful_above is None):
             raise BadInput("helpful_judge and helpful_above go together: give both or neither")
         at_least(self, 1, "attacks", "rounds", "answers", "max_new_tokens", "steps", "batch", "max_length")
@@ -203,17 +203,15 @@ def _estimate(mart: Mart, rows: Rows) -> tuple[str, ...]:
 
 
 def _run(settings: Settings, mart: Mart, rows: Rows) -> method.Outcome:
-    from hansei.judges.load import load_judge
+    from hansei.judges.load import load_judge_beside
     from hansei.safety import mart as method
     from hansei.safety.mart_attacks import seed_pairs
     from hansei.safety.mart_settings import Judges
 
-    helpful = None
+    helpful, url = None, settings.judge_base_url
     if settings.helpful_judge is not None:
-        url = _url(settings, settings.helpful_judge)
-        helpful = load_judge(settings.helpful_judge, base_url=url, mode="rating", device=settings.device)
-    url = _url(settings, settings.judge)
-    judges = Judges(load_judge(settings.judge, base_url=url, device=settings.device), helpful)
+        helpful = load_judge_beside(settings.helpful_judge, url, mode="rating", device=settings.device)
+    judges = Judges(load_judge_beside(settings.judge, url, device=settings.device), helpful)
     return method.mart(
         settings.attacker,
         settings.target,
@@ -226,10 +224,6 @@ def _run(settings: Settings, mart: Mart, rows: Rows) -> method.Outcome:
         instructions=_instructions(settings, mart, rows.benign, judges),
         exercises=seed_pairs(rows.seeds, mart.request, settings.seed),
     )
-
-
-def _url(settings: Settings, judge: str) -> str | None:
-    return settings.judge_base_url if judge.startswith("openai:") else None
 
 
 def _instructions(settings: Settings, mart: Mart, benign: list[Prompt], judges: Judges) -> list[Keep]:

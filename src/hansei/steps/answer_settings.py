@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hansei.core.records import Sampling
 from hansei.core.settings import at_least, filled
+from hansei.models.names import check_address
 from hansei.steps.prices import Price, check_price
 
 
@@ -57,6 +58,9 @@ class AnswerSettings:
         at_least(self, 1, "max_new_tokens", "limit", "top_k")
         at_least(self, 0, "temperature", "seed")
         check_price("price", self.price, [self.model])
+        asked = [f.name for f in fields(self) if f.name == "model" or f.name.endswith("_model")]  # a method's own too
+        check_address(self, "base_url", *asked)
+        check_address(self, "judge_base_url", "judge")
 
     @property
     def sampling(self) -> Sampling:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from hansei.core.errors import BadInput
+from hansei.models.names import ENDPOINT
 
 Price = tuple[float, float]
 """Dollars per million tokens read, and per million tokens written."""
@@ -17,6 +18,6 @@ def check_price(name: str, price: Price | None, models: Iterable[str]) -> None:
         return
     if not all(math.isfinite(dollars) and dollars >= 0 for dollars in price):
         raise BadInput(f"{name}: expected dollars per million tokens read and written, found {price[0]} and {price[1]}")
-    if not any(model.startswith("openai:") for model in models):
+    if not any(model.startswith(ENDPOINT) for model in models):
         found = ", ".join(models) or "none"
         raise BadInput(f"{name}: is what an openai: model asks for its tokens, found {found}: leave it out")

@@ -12,6 +12,7 @@ from hansei.core.errors import BadInput
 from hansei.core.inputs import read_prompts
 from hansei.core.records import Prompt, to_json
 from hansei.core.rows import read_rows
+from hansei.judges.reference import accepted
 from hansei.retrieval.passages import Passage, passage_of
 from hansei.retrieval.search import Search
 
@@ -27,8 +28,9 @@ SUITE = "question"
 def read_questions(path: str | Path, limit: int | None = None) -> list[Prompt]:
     """The questions of a JSONL, CSV or Parquet file, in order; the names of columns are those above.
 
-    A question's `reference` is its first accepted answer, `truth["answers"]` all of them, `truth["passages"]` its
-    passages as {"id", "title", "text"} where the file has some; what else stands in a row becomes a tag.
+    A question's `reference` is its first accepted answer, `truth["answers"]` all of them (those of truth too),
+    `truth["passages"]` its passages as {"id", "title", "text"} where the file has some; what else stands in a row
+    becomes a tag.
     Raises BadInput at the first thing that is wrong, with its line or the question's id.
     """
     first = next(iter(read_rows(path)), None)
@@ -52,7 +54,7 @@ def _question(prompt: Prompt, where: str) -> Prompt:
     said = _first(prompt, ANSWERS)
     told = said if isinstance(said, list) else [] if said is None else [said]
     own = [] if prompt.reference is None else [prompt.reference]
-    answers = list(dict.fromkeys([*own, *(_answer(item, where) for item in [*told, *truth.get("answers", [])])]))
+    answers = list(dict.fromkeys([*own, *(_answer(item, where) for item in told), *accepted(prompt)]))
     if answers:
         truth |= {"answers": answers, "aliases": answers}
     found = _first(prompt, PASSAGES)

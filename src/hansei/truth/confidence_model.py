@@ -14,6 +14,7 @@ from hansei.core.journal import Journal
 from hansei.core.keys import content_key
 from hansei.core.records import Chat, Message, Prompt, Sampling
 from hansei.judges.quoting import echoes, quote, tag_for
+from hansei.judges.reference import accepted
 from hansei.models.protocol import Model
 from hansei.models.text import split_reasoning
 from hansei.steps.ask import AnsweringMethod, ask
@@ -58,13 +59,13 @@ def judged_by(model: Model, journal: Journal) -> Correct:
     """A chat model that holds answers against the prompts' references; None without one, or without a verdict."""
 
     def correct(answers: Sequence[tuple[Prompt, str]]) -> list[float | None]:
-        known = [i for i, (prompt, _) in enumerate(answers) if right_answers(prompt)]
+        known = [i for i, (prompt, _) in enumerate(answers) if accepted(prompt)]
         shown = [
-            _blocks({"question": _question(p), "right answers": "\n".join(right_answers(p)), "answer": text})
+            _blocks({"question": _question(p), "right answers": "\n".join(accepted(p)), "answer": text})
             for p, text in (answers[i] for i in known)
         ]
         replies = dict(zip(known, _asked(model, shown, JUDGE, "judge", journal), strict=True))
-        return [_verdict(replies.get(i), [text, *right_answers(p)]) for i, (p, text) in enumerate(answers)]
+        return [_verdict(replies.get(i), [text, *accepted(p)]) for i, (p, text) in enumerate(answers)]
 
     return correct
 
@@ -90,12 +91,6 @@ def faithfulness_by(
         return [_rating(rated.get(i), [sums[i] or ""]) for i in range(len(pairs))]
 
     return rate
-
-
-def right_answers(prompt: Prompt) -> list[str]:
-    """The prompt's reference and its aliases, as they are written."""
-    aliases = [str(alias) for alias in (prompt.truth or {}).get("aliases", [])]
-    return [text for text in [prompt.reference or "", *aliases] if text.strip()]
 
 
 def _question(prompt: Prompt) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
 from hansei.core.settings import above_zero, at_least
+from hansei.models.names import check_address, check_tunable
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -83,8 +84,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises BadInput for settings that don't go together."""
-        if self.model.startswith("openai:"):
-            raise BadInput(f"model: {self.model} can't be tuned: give a folder or a Hugging Face name")
+        check_tunable(self, "model")
+        check_address(self, "writer_base_url", "writer")
+        check_address(self, "judge_base_url", "judge")
         if self.chains < 2 or self.temperature <= 0:
             raise BadInput("chains: two at least, at a temperature above 0, were expected: one says nothing of doubt")
         if not 0 < self.threshold <= 1:
@@ -138,11 +140,11 @@ def run(settings: Settings) -> Result:
 
 
 def _read(settings: Settings) -> tuple[list[Prompt], list[Prompt]]:
-    from hansei.truth.confidence_model import right_answers
+    from hansei.judges.reference import accepted
     from hansei.truth.factuality_questions import read_questions
 
     read = read_questions(settings.questions, seed=settings.seed, limit=settings.limit)
-    silent = next((p for p in read if not right_answers(p)), None)
+    silent = next((p for p in read if not accepted(p)), None)
     if silent is not None:
         raise BadInput(f"{settings.questions}: question {silent.id} has no right answer: add `reference`")
     train, heldout = ([p for p in read if p.split == split] for split in ("train", "heldout"))

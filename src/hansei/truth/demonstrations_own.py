@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hansei.core.errors import BadInput
+from hansei.core.records import Sampling
 from hansei.core.result import Result, Row
 from hansei.core.settings import above_zero, at_least
+from hansei.models.names import check_address, check_tunable
 
 if TYPE_CHECKING:
     from hansei.core.records import Prompt
@@ -55,6 +57,8 @@ class Settings:
     """Pairs in memory at once; 0 is the whole batch. Must divide it."""
     beta: float = 0.05
     """How strongly DPO holds to the SFT adapter."""
+    likelihood: float = 0.0
+    """Weight of the chosen answers' own likelihood beside DPO's loss; keeps a small model's answers whole."""
     expert: float = 0.7
     """Share of pairs of a demonstration and a sample of the latest student."""
     replay: float = 0.2
@@ -66,7 +70,9 @@ class Settings:
     samples: int = 10
     """Answers to each demonstration's prompt in a round."""
     temperature: float = 1.0
-    """Of samples and of the answers that are compared."""
+    """Of the samples that DITTO learns from."""
+    answer_temperature: float = 1.0
+    """Of the answers that are compared; 0: the likeliest answer."""
     max_new_tokens: int = 1024
     """Longest answer, in tokens."""
     max_length: int = 2048
@@ -86,13 +92,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises BadInput for a model that can't be tuned, and for prompts without a judge."""
-        if self.model.startswith("openai:"):
-            raise BadInput(f"model: {self.model} can't be tuned: give a folder or a Hugging Face name")
+        check_tunable(self, "model")
+        check_address(self, "judge_base_url", "judge")
         if (self.prompts is None) != (self.judge is None):
             raise BadInput("prompts and judge go together: give both, or neither to teach only")
         at_least(self, 1, "sft_steps", "steps", "batch", "resample", "samples", "max_new_tokens", "max_length")
         at_least(self, 1, "lora_rank", "lora_alpha")
         at_least(self, 0, "stop_loss", "micro_batch", "expert", "replay", "inter_model", "seed")
+        at_least(self, 0, "likelihood", "answer_temperature")
         above_zero(self, "sft_learning_rate", "learning_rate", "beta", "temperature")
 
 
@@ -149,10 +156,10 @@ def _read(settings: Settings) -> tuple[list[Prompt], list[Prompt]]:
 
 def _play(settings: Settings) -> Play:
     from hansei.truth.demonstrations import DITTO
-    from hansei.truth.demonstrations_compare import sampling_of
 
-    same = ("beta", "expert", "replay", "inter_model", "resample", "samples")
-    return replace(DITTO, sampling=sampling_of(settings), **{name: getattr(settings, name) for name in same})
+    same = ("beta", "likelihood", "expert", "replay", "inter_model", "resample", "samples")
+    sampling = Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
+    return replace(DITTO, sampling=sampling, **{name: getattr(settings, name) for name in same})
 
 
 def _estimate(settings: Settings, shown: Sequence[Prompt], asked: Sequence[Prompt]) -> list[str]:

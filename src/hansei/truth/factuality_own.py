@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
 from hansei.core.settings import above_zero, at_least, filled
+from hansei.models.names import check_address, check_tunable
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -92,8 +93,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises BadInput for settings that don't go together."""
-        if self.model.startswith("openai:"):
-            raise BadInput(f"model: {self.model} can't be tuned: give a folder or a Hugging Face name")
+        check_tunable(self, "model")
+        check_address(self, "judge_base_url", "judge")
         if (self.score == "passages") != (self.passages is not None):
             raise BadInput("passages and score=passages go together: give both or neither")
         if self.score != "agreement" and self.measure is not None:
