@@ -15,7 +15,6 @@ import pytest
 from hansei.core.errors import BadInput
 from hansei.safety import mart_cells as cells
 from hansei.safety import mart_experiment as experiment
-from hansei.safety import mart_keep
 from hansei.safety import mart_outcome as outcome
 from hansei.safety import mart_town as town
 from hansei.safety.mart_attacks import attack
@@ -139,7 +138,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(cells, "start_models", lambda start, seed: ("a", "t"))
     monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(concurrent.futures, "as_completed", list)
-    monkeypatch.setattr(mart_keep, "DRAWS", 50)
     return world
 
 

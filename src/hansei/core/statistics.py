@@ -132,12 +132,12 @@ def ratio_of_means(before: Table, after: Table, clusters: Clusters | None = None
     S, C = old_SC.shape
     if C < 2:
         return Figure(value, None, None, n, per_seed)
-    rng, ratios = np.random.default_rng(seed), []
-    for _ in range(2000):
-        drawn = np.ix_(rng.integers(0, S, S), rng.integers(0, C, C))
-        old = old_SC[drawn].sum()
-        ratios.append(new_SC[drawn].sum() / old if old > 0 else np.nan)
-    low, high = np.nanquantile(ratios, [0.025, 0.975])
+    rng = np.random.default_rng(seed)
+    picks = [(rng.integers(0, S, S), rng.integers(0, C, C)) for _ in range(2000)]
+    seeds_DS, clusters_DC = (_times_picked(np.stack(of)) for of in zip(*picks, strict=True))
+    old_D, new_D = (((seeds_DS @ table_SC) * clusters_DC).sum(axis=1) for table_SC in (old_SC, new_SC))
+    ratios_D = np.divide(new_D, old_D, out=np.full_like(old_D, np.nan), where=old_D > 0)
+    low, high = np.nanquantile(ratios_D, [0.025, 0.975])
     return Figure(value, float(low), float(high), n, per_seed)
 
 
@@ -203,8 +203,14 @@ def _times_drawn(rng: np.random.Generator, D: int, N: int) -> Array:
 
     The same law as rng.multinomial(N, [1/N] * N, D), several times faster.
     """
-    picks_DN = rng.integers(0, N, size=(D, N)) + N * np.arange(D)[:, None]
-    return np.bincount(picks_DN.ravel(), minlength=D * N).reshape(D, N).astype(np.float64)
+    return _times_picked(rng.integers(0, N, size=(D, N)))
+
+
+def _times_picked(picks_DN: NDArray[np.int64]) -> Array:
+    """How often each of N things is among the N picks, D times over: D x N."""
+    D, N = picks_DN.shape
+    apart_DN = picks_DN + N * np.arange(D)[:, None]
+    return np.bincount(apart_DN.ravel(), minlength=D * N).reshape(D, N).astype(np.float64)
 
 
 def _cluster_sums(values_SI: Array, codes_I: NDArray[np.intp]) -> tuple[Array, Array]:
