@@ -220,13 +220,24 @@ def test_a_dry_run_says_how_much_it_would_be_and_does_nothing(
     assert world.done == [] and not (tmp_path / "run").exists()
 
 
-def test_a_quick_run_has_two_seeds_and_one_share(world: World, tmp_path: Path) -> None:
-    experiment.run(settings(tmp_path, quick=True, seeds=5))
-    assert {cell.seed for cell in world.done} == {0, 1} and {cell.share for cell in world.done} == {None, 0.05}
+def test_a_quick_run_has_two_seeds_and_one_share_and_seeds_may_be_fresh(world: World, tmp_path: Path) -> None:
+    result = experiment.run(settings(tmp_path, quick=True, seeds=5, first_seed=7))
+    assert {cell.seed for cell in world.done} == {7, 8} and {cell.share for cell in world.done} == {None, 0.05}
+    assert result.seeds == range(7, 9)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seeds": 0}, {"workers": 0}, {"attempts": 0}, {"shares": (1.5,)}, {"shares": (0.1, 0.1)}], ids=str
+    "wrong",
+    [
+        {"seeds": 0},
+        {"workers": 0},
+        {"attempts": 0},
+        {"shares": (1.5,)},
+        {"shares": (0.1, 0.1)},
+        {"first_seed": -1},
+        {"first_seed": 996},
+    ],
+    ids=str,
 )
 def test_numbers_that_make_no_experiment_are_bad_input(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput):

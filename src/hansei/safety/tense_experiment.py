@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 VERSION = "3"
 STEPS = (40, 80, 120, 160)
+SEARCH_SEED = 1000
+"""Of the search for steps, and the first of those that the defence was chosen with: apart from what is reported."""
 KEPT_HELPFUL = 0.95
 TENSES: tuple[Tense, ...] = ("present", "reworded", "future", "past")
 ATTACKED: tuple[Tense, ...] = ("present", "future", "past")
@@ -41,6 +43,8 @@ class Settings:
     """Folder of the journal and the chart; the same folder again goes on where it stopped."""
     seeds: int = 5
     """Seeds of lessons, reformulations and answers."""
+    first_seed: int = 0
+    """The first of them. Others than those that have been looked at make a proof of their own."""
     shares: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.3)
     """Shares of past-tense refusals among the lessons of the defence; 0 tells what its other lessons do."""
     attempts: int = 20
@@ -58,6 +62,16 @@ class Settings:
             raise BadInput("papers run past-tense: seeds, attempts and workers must be 1 or more")
         if any(not 0 <= share <= 1 for share in self.shares) or len(set(self.shares)) < len(self.shares):
             raise BadInput(f"shares {self.shares}: different shares from 0 to 1 were expected")
+        if not 0 <= self.first_seed <= SEARCH_SEED - self.seeds:
+            raise BadInput(
+                f"first_seed {self.first_seed}: {self.seeds} seeds from 0 or more, below {SEARCH_SEED}, were expected: "
+                "that one is the search's"
+            )
+
+    @property
+    def chosen_seeds(self) -> range:
+        """The seeds that are reported."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
 
 def run(settings: Settings) -> Result:
@@ -100,7 +114,7 @@ def run(settings: Settings) -> Result:
         ),
         more={"judge": "town, rules, model (a small one, tuned)", "search": [p for points in tried for p in points]},
         files=(outcome.chart(table, parts["attempts"], Path(settings.out) / "past-tense.svg"),),
-        seeds=range(settings.seeds),
+        seeds=settings.chosen_seeds,
         errors=sum(made["errors"] for _, made in found),
         unscored=sum(made["unscored"] for _, made in found),
         seconds=time.monotonic() - started,
@@ -138,6 +152,11 @@ def cells_of(settings: Settings, steps: Mapping[Wordings, int]) -> list[Cell]:
         length, tenses = (steps.get(how, 0), TENSES) if share is None else (MIXED_STEPS, ATTACKED)
         return Cell(how, share, length, seed, tenses, requests, settings.attempts)
 
-    seeds = range(settings.seeds)
+    seeds = settings.chosen_seeds
     defended = [cell("few", seed, share) for share in settings.shares for seed in seeds]
-    return [*(cell("few", seed) for seed in seeds), *defended, *(cell("many", seed) for seed in seeds), cell("none", 0)]
+    return [
+        *(cell("few", seed) for seed in seeds),
+        *defended,
+        *(cell("many", seed) for seed in seeds),
+        cell("none", seeds[0]),
+    ]

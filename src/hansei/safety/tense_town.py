@@ -23,6 +23,7 @@ from hansei.models.protocol import Model
 from hansei.safety.cells import students_of
 from hansei.safety.lessons import answer
 from hansei.safety.tense import Reformulate, Settings, Tense, answers, attack, by_grammar, success_after
+from hansei.safety.tense_experiment import SEARCH_SEED
 from hansei.safety.tense_judge import small_judge
 from hansei.town import phrasing, workshop
 from hansei.town.items import Item, items
@@ -44,7 +45,6 @@ MIXED_RATE = 2e-3
 """Of defended students, which are LoRA adapters; chosen on items that nobody attacks, see docs/papers/past-tense.md."""
 ASIDE = 0.03
 """Share of safe past-tense requests among those of them that are no past-tense refusals, and of future-tense ones."""
-SEARCH_SEED = 1000  # apart from the seeds that are reported
 
 
 @dataclass(frozen=True)
