@@ -81,3 +81,15 @@ def test_a_broken_exam_or_answer_is_one_clear_line(
     assert main(["measure", "exam", *files(tmp_path, [answer], EXAM | exam)]) == 2
     said = capsys.readouterr().err
     assert what in said and len(said.splitlines()) == 1
+
+
+def test_a_folder_or_other_bytes_in_place_of_a_file_are_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said, _, exam = files(tmp_path, answers(8))
+    (tmp_path / "seen.txt").write_bytes(b"s0\ngr\xfc\n")
+    wrong = (("--exam", str(tmp_path)), "this is a folder"), (("--exam", exam, "--seen", str(tmp_path)), "a folder")
+    for options, what in *wrong, (("--exam", exam, "--seen", str(tmp_path / "seen.txt")), "line 2: UTF-8 was expected"):
+        assert main(["measure", "exam", said, *options]) == 2
+        line = capsys.readouterr().err
+        assert what in line and len(line.splitlines()) == 1

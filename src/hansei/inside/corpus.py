@@ -64,30 +64,36 @@ def _of_files(path: Path, column: str) -> Iterator[str]:
 
 def _plain(file: Path, _: str) -> Iterator[str]:
     lines: list[str] = []
-    with file.open(encoding="utf-8") as opened:
-        try:
-            for line in opened:
-                if line.strip():
-                    lines.append(line)
-                elif lines:
-                    yield "".join(lines).strip()
-                    lines = []
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{file}: UTF-8 was expected: {error}") from error
+    for line in _lines(file):
+        if line.strip():
+            lines.append(line)
+        elif lines:
+            yield "".join(lines).strip()
+            lines = []
     if lines:
         yield "".join(lines).strip()
 
 
 def _jsonl(file: Path, column: str) -> Iterator[str]:
-    with file.open(encoding="utf-8") as opened:
+    for number, line in enumerate(_lines(file), 1):
+        if not line.strip():
+            continue
+        where = f"{file}, line {number}"
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{where}: a JSON object was expected: {error}") from error
+        yield _text(value, column, where)
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file, one in memory at a time. Raises BadInput at whatever is none, with its line."""
+    with file.open("rb") as opened:  # bytes, as a text file is decoded by the block: no line could be named
         for number, line in enumerate(opened, 1):
-            if not line.strip():
-                continue
             try:
-                value = json.loads(line)
-            except ValueError as error:
-                raise BadInput(f"{file}:{number}: a JSON object was expected: {error}") from error
-            yield _text(value, column, f"{file}:{number}")
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8").replace("\r\n", "\n")
+            except UnicodeDecodeError as error:
+                raise BadInput(f"{file}, line {number}: UTF-8 was expected, found something else: {error}") from error
 
 
 def _parquet(file: Path, column: str) -> Iterator[str]:

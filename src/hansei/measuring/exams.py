@@ -22,7 +22,7 @@ from hansei.core.errors import BadInput
 from hansei.core.files import check_writable, write_atomic
 from hansei.core.records import Figure
 from hansei.core.result import Result
-from hansei.core.rows import read_rows
+from hansei.core.rows import read_rows, read_text
 
 POSITIONAL = ("answers",)
 DRAWS = 2000
@@ -171,10 +171,8 @@ def _read_off(table: Sequence[tuple[float, float]], value: Any) -> Any:
 def read_exam(path: str | Path) -> Exam:
     """The exam in a JSON file. Raises BadInput at what is none."""
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: a JSON exam was expected: {error}") from None
     if not isinstance(value, dict) or not isinstance(value.get("sections"), list) or not value["sections"]:
         raise BadInput(f"{path}: an object with a list of `sections` was expected")
@@ -264,12 +262,9 @@ def _points(values: Mapping[str, Any], question: Question, section: Section, whe
 
 
 def _ids(path: str, exam: Exam) -> frozenset[str]:
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: ids of questions, one a line, were expected: {error}") from None
-    ids = frozenset(line.strip() for line in lines if line.strip())
+    """The questions' ids in a file, one a line. Raises BadInput at one that the exam doesn't have."""
+    ids = frozenset(line.strip() for line in read_text(path).splitlines() if line.strip())
     strange = ids - {q.id for s in exam.sections for q in s.questions}
-    if strange or not ids:
-        raise BadInput(f"{path}: {min(strange) if strange else 'nothing'!r} is no question of {exam.name}")
+    if strange:
+        raise BadInput(f"{path}: ids of questions, one a line, were expected: {min(strange)!r} is none of {exam.name}")
     return ids

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hansei.core.errors import BadInput
-from hansei.core.rows import read_rows
+from hansei.core.rows import read_rows, read_text
 
 BLOOM = ("remember", "understand", "apply", "analyze", "evaluate", "create")
 """Bloom's levels, from the lowest to the highest."""
@@ -179,7 +179,7 @@ def read_taxonomy(path: str | Path) -> Node:
     if path.suffix.lower() in (".json", ".hir"):
         return _node(_json(path), str(path))
     stack: list[tuple[int, str, list[Any]]] = [(-1, "all", [])]
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         depth = (len(line) - len(line.lstrip(" "))) // 2
@@ -224,20 +224,11 @@ def _entries(path: str | Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _json(path: str | Path) -> Any:
     try:
-        return json.loads(_text(Path(path)))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise BadInput(f"{path}, line {error.lineno}: JSON was expected: {error.msg}") from None
     except RecursionError:
         raise BadInput(f"{path}: nested too deeply to be read") from None
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: UTF-8 was expected, found another encoding at byte {error.start}") from None
 
 
 def _share(value: Any, where: str) -> float:

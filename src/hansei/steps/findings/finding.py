@@ -11,6 +11,7 @@ from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Behaviour, Chat, Expected, Message, Outcome
+from hansei.core.rows import read_text
 
 _ROLES = ("system", "user", "assistant")
 
@@ -117,16 +118,3 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if not isinstance(value, dict):
             raise BadInput(f"{path}, line {n}: a JSON object was expected, found {shown(value)}")
         yield f"{path}, line {n}", value
-
-
-def read_text(path: Path) -> str:
-    """A file's text. Raises BadInput where it is missing, empty or not UTF-8."""
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: UTF-8 was expected, found another encoding at byte {error.start}") from None
-    if not text.strip():
-        raise BadInput(f"{path}: the file is empty")
-    return text
