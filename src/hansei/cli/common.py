@@ -34,17 +34,24 @@ class Result(Protocol):
 
 
 def command_of(
-    kind: type[Any], call: Callable[[Any], Result], *, positional: Sequence[str] = ()
+    kind: type[Any], call: Callable[[Any], Result], *, positional: Sequence[str] = (), result: str | None = None
 ) -> Callable[..., None]:
     """A command whose options are the fields of the settings dataclass `kind`; it prints `call(settings)`.
 
-    A field's docstring is the option's help. The fields named in `positional` need no option's name.
+    A field's docstring is the option's help. The fields named in `positional` need no option's name. `result` is the
+    name under which `call` writes its result into the folder `settings.out`, for commands that do: the folder is looked
+    at before anything else.
     """
 
     def command(*values: Any, json: bool = False, **given: Any) -> None:
         given |= dict(zip(positional, values, strict=False))
         _check(kind, given)
-        show(call(kind(**given)), as_json=json)
+        settings = kind(**given)
+        if result is not None and settings.out and not getattr(settings, "dry_run", False):
+            from hansei.core.output import check_out
+
+            check_out(settings.out, result)
+        show(call(settings), as_json=json)
 
     docs, types = field_docs(kind), typing.get_type_hints(kind)  # type: ignore[arg-type]
     options = [

@@ -18,7 +18,8 @@ def __getattr__(name: str) -> object:
         if measurement.name.replace("-", "_") == name:
             module, _, function = measurement.run.partition(":")
             home = importlib.import_module(module)
-            return command_of(home.Settings, getattr(home, function), positional=getattr(home, "POSITIONAL", ()))
+            positional = getattr(home, "POSITIONAL", ())
+            return command_of(home.Settings, getattr(home, function), positional=positional, result=measurement.name)
     raise AttributeError(name)
 
 
