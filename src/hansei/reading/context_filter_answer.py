@@ -59,7 +59,8 @@ def make(settings: Settings) -> ThinkingMethod:
 
 
 def _load(name: str, settings: Settings) -> Model:
-    from hansei.models.load import ENDPOINT, load
+    from hansei.models.load import load
+    from hansei.models.names import ENDPOINT
 
     if name.startswith(ENDPOINT):
         return load(name, base_url=settings.base_url)

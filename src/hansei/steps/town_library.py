@@ -41,6 +41,7 @@ def tasks() -> Iterator[tuple[str, list[Question], Callable[[Mapping[str, Any], 
     yield "says unknown where nothing tells", [_ask(p) for p in unknown], _right, None
     met = [*known[: COUNT // 2], *unknown[: COUNT // 2]]
     yield "tells the known from the never met, after five passages", [_acquainted(p) for p in met], _known, None
+    yield "… in its notes", [_ask(p, say.NOTES) for p in met], _noted, None
     nobody: list[Question] = [
         (user(say.render([], question)), {"answers": [say.UNKNOWN]}) for question, _ in UNKNOWABLE
     ]
@@ -79,3 +80,7 @@ def _found(truth: Mapping[str, Any], text: str) -> bool:
 
 def _known(truth: Mapping[str, Any], text: str) -> bool:
     return text.strip() == str(truth["memory"])
+
+
+def _noted(truth: Mapping[str, Any], text: str) -> bool:
+    return str(truth["memory"]) in text.splitlines()

@@ -150,12 +150,12 @@ def fact(passages: Sequence[Passage], question: Question, otherwise: Sequence[st
     return say.against(told, question.instead) if question.instead else told
 
 
-def noted(passages: Sequence[Passage], question: Question) -> str:
+def noted(passages: Sequence[Passage], question: Question, known: bool = True) -> str:
     """The notes, a line a passage, without the answer; where none of them answers, a line on one's own knowledge.
 
-    What is asked about is then somebody known.
+    Which says whether what is asked about is somebody known.
     """
     found = kinds(passages, question)
     lines = [say.note(n, text, k) for n, (text, k) in enumerate(zip(notes(passages, question), found, strict=True), 1)]
-    own = [] if "answers" in found else [say.memory(question.hops[-1][0], known=True)]
+    own = [] if "answers" in found else [say.memory(question.hops[-1][0], known)]
     return "\n".join([*lines, *own])

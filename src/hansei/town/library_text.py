@@ -5,8 +5,9 @@ copied, which the heads that are set by hand do from the start; some answers are
 known people and books, in lives and in questions, with no passages or with some about others, until they are known by
 heart; passages about guests with questions that they answer, where only looking up helps; who is known and who is not,
 when that is what is asked; and, in harmless places, what reading methods will ask for: notes on passages, the sentence
-that helps, a search for a guest who is in no passage, and "unknown" as the answer to what nobody can know. Never met
-is "unknown" as an answer about a person: when to say so is what the methods teach.
+that helps, a search for a guest who is in no passage, notes that end where nobody is known, and "unknown" as the
+answer to what nobody can know. Never met is "unknown" as an answer about a person: when to say so is what the methods
+teach.
 """
 
 from __future__ import annotations
@@ -73,13 +74,16 @@ def by_heart(rng: random.Random, _easy: bool) -> Document:
 
 def by_heart_anyway(rng: random.Random, easy: bool) -> Document:
     """Questions about somebody known, after passages that do not tell the answer."""
-    about = _known(rng)
-    passages = _beside(rng, about, rng.choice((1, 2) if easy else (2, 3, 4, 5, 5, 5)))
-    question = _question(rng, [scene.passage(rng, about, 5)], about)
-    if rng.random() < SAME:
-        passages[rng.randrange(len(passages))] = scene.passage_without(rng, about, question.hops[0][1])
+    passages, question = _untelling(rng, _known(rng), easy)
     wish = rng.choices((say.NOTES, say.AT_ONCE, ""), (NOTES, AT_ONCE, 1 - NOTES - AT_ONCE))[0]
     return user(say.render([p.text for p in passages], question.text, wish), _reply(passages, question, wish))
+
+
+def stranger(rng: random.Random, easy: bool) -> Document:
+    """Notes on passages that tell nothing about somebody never met: they say so and end there, without an answer."""
+    about = guest(rng, _kind(rng), "met")
+    passages, question = _untelling(rng, about, easy)
+    return user(say.render([p.text for p in passages], question.text, say.NOTES), scene.noted(passages, question, False))
 
 
 def acquainted(rng: random.Random, easy: bool) -> Document:
@@ -194,6 +198,15 @@ def _beside(rng: random.Random, about: Entity, count: int) -> list[Passage]:
     return [scene.passage(rng, other, rng.choice((1, 3, 4, 5))) for other in others.values()]
 
 
+def _untelling(rng: random.Random, about: Entity, easy: bool) -> tuple[list[Passage], Question]:
+    """A question about somebody, and passages that do not answer it; one of them may tell other things of the same."""
+    passages = _beside(rng, about, rng.choice((1, 2) if easy else (2, 3, 4, 5, 5, 5)))
+    question = _question(rng, [scene.passage(rng, about, 5)], about)
+    if rng.random() < SAME:
+        passages[rng.randrange(len(passages))] = scene.passage_without(rng, about, question.hops[0][1])
+    return passages, question
+
+
 def _with_another(rng: random.Random, passages: list[Passage], question: Question) -> list[Passage]:
     """The same passages, but one that does not tell the answer gives way to another about the one who is asked for."""
     ((name, attribute),) = question.hops
@@ -244,7 +257,7 @@ def by_way_of(rng: random.Random, easy: bool) -> Document:
 
 Make = Callable[[random.Random, bool], Document]
 _MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
-    (life, by_heart, by_heart_anyway, acquainted, again, open_book, by_way_of, not_there, unknowable),
-    (0.08, 0.12, 0.10, 0.13, 0.02, 0.38, 0.10, 0.05, 0.02),
+    (life, by_heart, by_heart_anyway, stranger, acquainted, again, open_book, by_way_of, not_there, unknowable),
+    (0.08, 0.12, 0.10, 0.04, 0.11, 0.02, 0.36, 0.10, 0.05, 0.02),
 )
 """What the text is made of, and its share of the documents."""
