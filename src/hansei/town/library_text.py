@@ -83,7 +83,8 @@ def stranger(rng: random.Random, easy: bool) -> Document:
     """Notes on passages that tell nothing about somebody never met: they say so and end there, without an answer."""
     about = guest(rng, _kind(rng), "met")
     passages, question = _untelling(rng, about, easy)
-    return user(say.render([p.text for p in passages], question.text, say.NOTES), scene.noted(passages, question, False))
+    asked = say.render([p.text for p in passages], question.text, say.NOTES)
+    return user(asked, scene.noted(passages, question, known=False))
 
 
 def acquainted(rng: random.Random, easy: bool) -> Document:
