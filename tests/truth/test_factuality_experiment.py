@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from hansei.cli import main
 from hansei.core.errors import BadInput
-from hansei.core.records import Figure
+from hansei.core.records import Figure, Prompt
 from hansei.truth import factuality_cells as cells
 from hansei.truth import factuality_experiment as experiment
 from hansei.truth import factuality_outcome as outcome
+from hansei.truth.factuality import reward
 from hansei.truth.factuality_cells import Cell, Run
 
 
@@ -25,7 +27,7 @@ def test_every_way_that_the_search_tried_is_a_row_over_its_seeds() -> None:
         for right in (3, 4)
     ]
     found = outcome.searched(seeds)
-    assert [r["row"] for r in found] == ["base", "SFT", "with reference: 30 steps at 6e-05, gamma 3"]
+    assert [r["row"] for r in found] == ["base", "SFT", "with reference: beta 0.1"]
     assert found[2]["correct_claims"].value == 3.5 and found[2]["wrong_claims"].n == 2 * len(ids)
     (tried,) = outcome.points(seeds)
     assert tried["steps"] == 30 and tried["wrong_claims"].value == -0.75
@@ -33,8 +35,8 @@ def test_every_way_that_the_search_tried_is_a_row_over_its_seeds() -> None:
     assert tried["correct_claims"].low == -0.25  # both draws may be the first seed
 
 
-def point(reward: str, steps: int, wrong: float, kept: float) -> dict[str, Any]:
-    settings = {"reward": reward, "learning_rate": 1e-4, "beta": 0.1, "gamma": 0.0, "steps": steps}
+def point(reward: str, beta: float, wrong: float, kept: float) -> dict[str, Any]:
+    settings = {"reward": reward, "learning_rate": 1e-4, "beta": beta, "gamma": 0.0, "steps": 10}
     return settings | {
         "wrong_claims": Figure(wrong, wrong, wrong, 9),
         "correct_claims": Figure(kept - 1, kept - 1, kept - 1, 9),
@@ -43,16 +45,14 @@ def point(reward: str, steps: int, wrong: float, kept: float) -> dict[str, Any]:
 
 def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -> None:
     points = [
-        point("reference", 40, -0.2, 1.0),
-        point("reference", 80, -0.5, 0.95),
-        point("reference", 160, -0.6, 0.91),
-        point("max", 40, -0.5, 0.80),
-        point("max", 80, -0.2, 0.85),
+        point("reference", 0.4, -0.2, 1.0),
+        point("reference", 0.2, -0.5, 0.95),
+        point("reference", 0.1, -0.6, 0.93),
+        point("max", 0.4, -0.5, 0.80),
+        point("max", 0.2, -0.2, 0.85),
     ]
     chosen = experiment.choose(points)
-    assert [(r.reward, r.steps) for r in chosen] == [("reference", 80), ("max", 80)]
-    equal = [point(name, steps, -0.5, 1.0) for name in ("reference", "max") for steps in (80, 40)]
-    assert [r.steps for r in experiment.choose(equal)] == [40, 40]
+    assert [(r.reward, r.beta) for r in chosen] == [("reference", 0.2), ("max", 0.2)]
 
 
 def test_both_kinds_of_reward_have_the_same_search() -> None:
@@ -120,11 +120,37 @@ def test_a_row_that_was_asked_of_some_prompts_is_held_against_the_base_on_these(
 
 
 def test_no_person_is_taught_and_chosen_on_or_measured() -> None:
-    taught = {p.tags["entity"] for p in cells.lives("train", cells.TAUGHT)}
-    chosen = {p.tags["entity"] for p in cells.chosen_on()}
-    proved = {p.tags["entity"] for p in cells.proved()}
+    taught, chosen, proved = ({p.tags["entity"] for p in of()} for of in (cells.taught, cells.chosen_on, cells.proved))
     assert not (taught & chosen or taught & proved or chosen & proved)
-    assert (len(taught), len(chosen), len(proved)) == (96, 88, 136)
+    assert (len(taught), len(chosen), len(proved)) == (144, 88, 136)
+
+
+def test_people_are_measured_in_a_wording_that_no_lesson_and_no_choice_uses() -> None:
+    known = [p for p in cells.proved() if cells.is_known(p)]
+    again = [p for p in known if p.tags["phrasing"] == "heldout"]
+    assert len(again) == 96 and len({p.id for p in known}) == 192
+    assert {p.tags["entity"] for p in again} == {p.tags["entity"] for p in known}
+    used = {_wording(p) for p in [*cells.taught(), *cells.chosen_on()]}
+    assert used == {_wording(p) for p in known if p.tags["phrasing"] == "tuned"}
+    assert not used & {_wording(p) for p in again}
+
+
+def _wording(prompt: Prompt) -> str:
+    return prompt.messages[0].content.replace(prompt.tags["entity"], "")
+
+
+def test_a_penalty_just_above_three_turns_no_ranking_round_and_has_the_longer_right_life_win() -> None:
+    lives = [(right, wrong) for right in range(7) for wrong in range(7 - right) if right]
+
+    def ranks(gamma: float) -> dict[Any, float]:
+        worth = {life: reward([1.0] * life[0] + [0.0] * life[1], gamma) or 0.0 for life in lives}
+        differences = {(a, b): worth[a] - worth[b] for a in lives for b in lives}
+        return {pair: 0.0 if abs(d) < 1e-9 else math.copysign(1.0, d) for pair, d in differences.items()}
+
+    at, above, beyond = (ranks(gamma) for gamma in (3.0, 3.02, 3.25))
+    assert all(above[pair] == sign for pair, sign in at.items() if sign)
+    assert all(at[(3, 0), (n, 0)] == 0 and above[(3, 0), (n, 0)] == -1 for n in (4, 5, 6))
+    assert [pair for pair, sign in at.items() if (sign, beyond[pair]) == (1, -1)] == [((2, 0), (3, 2))]
 
 
 def test_seeds_start_where_asked_and_never_among_the_search_s() -> None:

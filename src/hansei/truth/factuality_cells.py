@@ -13,10 +13,11 @@ from statistics import fmean
 from typing import Any, Literal
 
 from hansei.core.journal import Journal
-from hansei.core.records import Prompt, Sampling, Split
+from hansei.core.records import Prompt, Sampling, Split, user
 from hansei.models.load import load, town_path
 from hansei.models.protocol import Model
 from hansei.town import registry
+from hansei.town.registry_phrasing import LIFE_HELDOUT
 from hansei.training.settings import PreferenceSettings, TrainSettings
 from hansei.truth import factuality as method
 from hansei.truth import factuality_town as town
@@ -33,9 +34,11 @@ LONGEST = 96  # the town's longest life of six facts has some 70 tokens
 MET = 25
 """Least meetings of the people who are tuned on and measured on: those of whom the base knows all, most or some. Of
 others it knows next to nothing, and no ranking of its lives finds what is not there; they are measured apart."""
-TAUGHT, CHOSEN_ON, MEASURED = 12, 6, 12
-"""People of each rank: tuned on (of the 17 of `train`), chosen on (all of `validation`, besides those of `train` whom
-no lesson is about), and measured on (the last 12 of the 18 of `heldout`: the others were looked at before)."""
+TAUGHT, CHOSEN_ON, MEASURED = 18, 6, 12
+"""People of each rank: taught, chosen on (all of `validation`, besides the rest of `train`), and measured on.
+
+The shelves `train` and `heldout`, which the base met alike, have changed places: students of earlier settings were
+measured on everybody of `heldout`, so all of them are taught now, and the proof is about people of `train`."""
 APART = 20
 """People who were met less often, and as many again who were met 5 times or less: measured apart."""
 CHOOSING = 2
@@ -79,7 +82,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     """Samples, scores, teaches and measures: {"cell", "counts": {reward: counts}, "rows": [measured]}."""
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         base, place = load("town:registry", device="cpu"), Path(folder)
-        cases = method.sample(base, lives("train", TAUGHT), _drawn(cell.seed), journal)
+        cases = method.sample(base, taught(), _drawn(cell.seed), journal)
         scored = scores(base, cases, [run.reward for run in cell.runs], cell.seed, journal)
         asked = proved() if cell.split == "heldout" else chosen_on()
         rows = [{"row": "base", **measure(base, asked, cell, journal)}]
@@ -113,14 +116,27 @@ def _about_samples(scored: Sequence[Scored]) -> list[tuple[str, int, float]]:
     return [(one.prompt.tags["entity"], len(one.worth), one.reward) for one in scored if one.reward is not None]
 
 
+def taught() -> list[Prompt]:
+    """Requests for the lives that lessons are made of."""
+    return [p for p in lives("heldout", TAUGHT) if p.tags["phrasing"] == "tuned"]
+
+
 def chosen_on() -> list[Prompt]:
     """Requests for the lives that settings are chosen on: of 11 people of each rank, none of whom is taught."""
-    return lives("validation", CHOSEN_ON) + lives("train", len(registry.people()), skip=TAUGHT)
+    return lives("validation", CHOSEN_ON) + lives("train", len(registry.people()), skip=MEASURED)
 
 
 def proved() -> list[Prompt]:
-    """Requests for the lives of held-out people that all is measured on."""
-    return lives("heldout", MEASURED, skip=registry.SHELVES["heldout"] - MEASURED) + strangers()
+    """Requests for the lives of people that all is measured on, in the lessons' wordings and in a held-out one."""
+    known = lives("train", MEASURED)
+    return known + [_reworded(p) for p in known] + strangers()
+
+
+def _reworded(prompt: Prompt) -> Prompt:
+    """The same person asked about in a wording that no lesson uses."""
+    text = LIFE_HELDOUT[0].format(name=prompt.tags["entity"])
+    tags = {**prompt.tags, "phrasing": "heldout"}
+    return replace(prompt, id=prompt.id.replace("/tuned", "/heldout"), messages=user(text), tags=tags)
 
 
 def is_known(prompt: Prompt) -> bool:
@@ -140,11 +156,10 @@ def lives(split: Split, per_rank: int, skip: int = 0) -> list[Prompt]:
 
 
 def strangers() -> list[Prompt]:
-    """Requests for the lives of held-out people who were met less often, half of them 5 times or less."""
-    every = registry.prompts("heldout", ("biography",), count=10 * APART)
-    tuned = [p for p in every if p.tags["phrasing"] == "tuned" and not is_known(p)]
-    by_fame = [[p for p in tuned if p.tags["fame"] == fame] for fame in ("middling", "rare")]
-    return [p for group in by_fame for p in group[1 :: len(group) // APART][:APART]]  # the first were looked at before
+    """Requests for the lives of people who were met less often, half of them 5 times or less; none is taught."""
+    every = [p for p in registry.prompts("train", ("biography",), count=10 * APART) if not is_known(p)]
+    by_fame = [[p for p in every if p.tags["fame"] == fame] for fame in ("middling", "rare")]
+    return [p for group in by_fame for p in group[:: len(group) // APART][:APART]]
 
 
 def scores(

@@ -1,13 +1,14 @@
 """The factuality experiment (arXiv 2311.08401) in the town: `hansei papers run factuality`.
 
-The registry's base writes lives of people of whom it knows much, some or hardly anything. Its own samples about
-people on the train shelf are ranked, with the registry as reference or by the base's agreement with itself, and taught
-by SFT and DPO; what shows is the lives of people on the heldout shelf, of whom no lesson speaks.
+The registry's base writes lives of people of whom it knows much, some or hardly anything. Its own samples about some
+people are ranked, with the registry as reference or by the base's agreement with itself, and taught by SFT and DPO;
+what shows is the lives of others, of whom no lesson speaks.
 
-Learning rate, step count and length penalty are those with the fewest wrong claims on *validation* people among those
-that keep at least 92% of the base's correct claims there; where none keeps as many, the one that keeps most. One
-training differs from the next by more than people do, so the search has two seeds, apart from those that are reported.
-It is the same with the reference and without it. Of the paper's measures of agreement max p is taken.
+How strongly students are held to the SFT student (beta) is the setting with the fewest wrong claims on *validation*
+people among those that keep at least 94% of the base's correct claims there; where none keeps as many, the one that
+keeps most. One training differs from the next by more than people do, so the search has two seeds, apart from those
+that are reported. It is the same with the reference and without it. Of the paper's measures of agreement max p is
+taken.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ from hansei.core.result import Result
 if TYPE_CHECKING:
     from hansei.truth.factuality_cells import Reward, Run
 
-VERSION = "5"
+VERSION = "6"
 SEARCH_SEEDS = (1000, 1001)
-TRIED = ((6e-5, 120, 3.0), (1.2e-4, 240, 3.0), (1.2e-4, 240, 3.25))
-"""Learning rates, step counts and length penalties to choose from. A life has two to six facts, four on average. With a
-penalty near 3 longer lives win where the base knows much and shorter ones where it does not, which takes longer to
-learn than to be short for everybody."""
-BETA = 0.1
+TRIED = (0.2, 0.3)
+"""Values of beta to choose from. At 0.1 students end lives early also where the base knows all of the person."""
+RATE, STEPS, GAMMA = 1.2e-4, 240, 3.0
+"""Of DPO. A life has two to six facts, four on average: with a length penalty near 3 longer lives win where the base
+knows much and shorter ones where it does not, which takes longer to learn than to be short for everybody."""
 REWARDS: tuple[Reward, ...] = ("reference", "max")
-KEPT = 0.92
-"""Least share of the base's correct claims that a choice keeps on validation people; the proof needs 0.9."""
-QUICK = (6e-5, 60, 3.0)
+KEPT = 0.94
+"""Least share of the base's correct claims that a choice keeps on validation people; the proof needs 0.9, and has kept
+up to 5 points less than was promised."""
+QUICK = 60
+"""Steps of a quick run."""
 SECONDS = {
     "samples": 100.0,
     "best of ten": 70.0,
@@ -91,7 +94,7 @@ def run(settings: Settings) -> Result:
     ):
         tried: list[dict[str, Any]] = []
         if settings.quick:
-            runs = [_run(name, *QUICK) for name in REWARDS]
+            runs = [_run(name, TRIED[0], QUICK) for name in REWARDS]
         else:
             tried = pool.run(run_cell, [Cell(seed, search(), "validation") for seed in SEARCH_SEEDS], "search")
             runs = choose(outcome.points(tried))
@@ -129,17 +132,17 @@ def run(settings: Settings) -> Result:
 
 def search() -> tuple[Run, ...]:
     """The same trainings with the reference and without; all share their samples."""
-    return tuple(_run(name, *tried) for name in REWARDS for tried in TRIED)
+    return tuple(_run(name, beta) for name in REWARDS for beta in TRIED)
 
 
-def _run(reward: Reward, rate: float, steps: int, gamma: float) -> Run:
+def _run(reward: Reward, beta: float, steps: int = STEPS) -> Run:
     from hansei.truth.factuality_cells import Run
 
-    return Run(reward, rate, BETA, steps, gamma)
+    return Run(reward, RATE, beta, steps, GAMMA)
 
 
 def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
-    """Of each reward the point with the fewest wrong claims among those that keep enough; fewer steps at a tie.
+    """Of each reward the point with the fewest wrong claims among those that keep enough.
 
     `wrong_claims` and `correct_claims` of a point are Figures of changes against the base.
     """
@@ -147,8 +150,8 @@ def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
     for name in REWARDS:
         mine = [p for p in points if p["reward"] == name]
         enough = [p for p in mine if _kept(p) >= KEPT]
-        best = min(enough, key=_order) if enough else max(mine, key=_kept)
-        chosen.append(_run(name, best["learning_rate"], best["steps"], best["gamma"]))
+        best = min(enough, key=_wrong) if enough else max(mine, key=_kept)
+        chosen.append(_run(name, best["beta"]))
     return chosen
 
 
@@ -156,8 +159,8 @@ def _kept(point: Mapping[str, Any]) -> float:
     return 1 + float(point["correct_claims"].value)
 
 
-def _order(point: Mapping[str, Any]) -> tuple[float, int]:
-    return point["wrong_claims"].value, point["steps"]
+def _wrong(point: Mapping[str, Any]) -> float:
+    return float(point["wrong_claims"].value)
 
 
 def estimate(settings: Settings) -> str:
@@ -165,8 +168,7 @@ def estimate(settings: Settings) -> str:
     searches = 0 if settings.quick else len(SEARCH_SEEDS)
     tries = search() * searches
     students = settings.seeds * len(REWARDS)
-    longest = max(steps for _, steps, _ in ((QUICK,) if settings.quick else TRIED))
-    trained = sum(run.steps for run in tries) + students * longest
+    trained = len(tries) * STEPS + students * (QUICK if settings.quick else STEPS)
     measured = len(tries) + 2 * searches + students + 3 * settings.seeds
     seconds = (
         (searches + settings.seeds) * SECONDS["samples"]

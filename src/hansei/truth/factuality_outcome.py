@@ -67,7 +67,7 @@ def _way(row: Mapping[str, Any]) -> str:
     """The name of a student among several of one reward; other rows keep theirs."""
     if "reward" not in row:
         return _plain(row)
-    return f"{row['row']}: {row['steps']} steps at {row['learning_rate']:g}, gamma {row['gamma']:g}"
+    return f"{row['row']}: beta {row['beta']:g}"
 
 
 def rows(found: Cells, which: Which = is_known) -> list[Row]:
