@@ -15,6 +15,8 @@ class Measurement:
     """What it tells, in a line."""
     run: str
     """`module:function`; its module's `Settings` are the command's options."""
+    keeps: bool = False
+    """Whether finished work is kept in the folder `--out`, so that the same command goes on with it."""
 
 
 MEASUREMENTS: tuple[Measurement, ...] = (
@@ -32,6 +34,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "past-tense",
         "How often a model that refuses a request answers it when it is put into the past or future tense.",
         "hansei.safety.tense_measure:run",
+        keeps=True,
     ),
     Measurement(
         "knowledge-map",
@@ -42,16 +45,19 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "deception",
         "How often a trading agent under pressure acts on an insider tip, hides it from its manager, and denies it.",
         "hansei.safety.deception:run",
+        keeps=True,
     ),
     Measurement(
         "code",
         "Whether a model's programs pass their tests (pass@k), run in a sandbox: HumanEval, MBPP, your own tasks.",
         "hansei.measuring.code:run",
+        keeps=True,
     ),
     Measurement(
         "multiple-choice",
         "Whether a model's answers to multiple-choice questions hold over variants of each question.",
         "hansei.measuring.multiple_choice:run",
+        keeps=True,
     ),
     Measurement(
         "contamination",
@@ -62,11 +68,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "llm-use",
         "The share of sentences in a text that a language model has modified.",
         "hansei.measuring.llm_use:run",
+        keeps=True,
     ),
     Measurement(
         "judge",
         "How often a judge is right, against labels; and a run's rates corrected for its errors.",
         "hansei.measuring.judge:run",
+        keeps=True,
     ),
     Measurement(
         "verdicts",
@@ -77,6 +85,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "judge-injection",
         "How often a judge's word is turned by verdicts, role markers and instructions inserted into the answers.",
         "hansei.measuring.judge_injection:run",
+        keeps=True,
     ),
     Measurement(
         "token-cost",
@@ -87,6 +96,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "science",
         "What a model knows of five sciences: names against SMILES and FASTA, numbers against neighbours, validity.",
         "hansei.measuring.science:run",
+        keeps=True,
     ),
     Measurement(
         "scaling",
@@ -97,11 +107,13 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "suite",
         "A model's abilities one by one, by a suite file that names what measures each; what nothing measures is said.",
         "hansei.measuring.suite:run",
+        keeps=True,
     ),
     Measurement(
         "rule-based-rewards",
         "Reinforcement that rewards refusing the harmful and answering the safe, against refusals alone, in the town.",
         "hansei.safety.rule_based:run",
+        keeps=True,
     ),
     Measurement(
         "concept-geometry",

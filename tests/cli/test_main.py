@@ -82,8 +82,14 @@ def test_an_interrupt_says_which_command_goes_on(run: Run, monkeypatch: pytest.M
     assert one_line(err).endswith(
         "finished work is kept, and this goes on with it: hansei learn --prompts 'my prompts.jsonl'\n"
     )
-    for more, said in (("--out=o", "finished work is kept"), ("--limit=1", "without --out nothing was kept")):
-        code, _, err = run("measure", "science", more)
+    nothing, at_the_end = "without --out nothing was kept; again", "written at the end, so nothing was kept; again"
+    for argv, said in (
+        (["science", "--out=o"], "finished work is kept"),
+        (["science", "--limit=1"], nothing),
+        (["deception", "--model=m"], "finished work is kept"),  # it has a folder of its own
+        (["contamination", "--out=o"], at_the_end),
+    ):
+        code, _, err = run("measure", *argv)
         assert code == 130 and said in one_line(err)
 
 

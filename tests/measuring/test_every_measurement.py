@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 import pytest
 
 from hansei.cli import main
-from hansei.measurements import MEASUREMENTS
+from hansei.core.settings import field_docs
+from hansei.measurements import MEASUREMENTS, Measurement
 
 Rows = list[dict[str, Any]]
 Capture = pytest.CaptureFixture[str]
@@ -239,3 +242,10 @@ def test_a_broken_file_of_a_suite_s_entry_is_said_in_the_table_and_ends_nothing(
     lay(tmp_path, case, [{"unrelated": 1}])
     assert main(words("suite", case.line, tmp_path)) == 0
     assert "e: failed: " in (said := capsys.readouterr().out) and "rows.jsonl, line 1: columns confidence" in said
+
+
+@pytest.mark.parametrize("measurement", MEASUREMENTS, ids=lambda m: m.name)
+def test_the_help_of_out_says_whether_finished_work_is_kept(measurement: Measurement) -> None:
+    settings = importlib.import_module(measurement.run.partition(":")[0]).Settings
+    said = re.search(r"goes on|only what is missing", " ".join(field_docs(settings)["out"].split()))
+    assert (said is not None) == measurement.keeps

@@ -12,6 +12,7 @@ import pytest
 
 from hansei.cli import main
 from hansei.core.errors import BadInput
+from hansei.core.journal import Journal
 from hansei.core.letters import letter_of
 from hansei.core.records import Chat, Sampling
 from hansei.measuring import multiple_choice
@@ -233,7 +234,44 @@ def test_a_tiny_random_model_runs_through_the_command(
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [row["row"] for row in result["rows"]] == [*SIX, "2 options", MEAN, ALL, ACCEPTED, NONE_ACCEPTED]
     assert result["rows"][0]["accuracy"]["n"] == 12 and result["seeds"] == [0, 1]
-    assert {p.name for p in out.iterdir()} == {"multiple-choice.svg", "result.json"}
+    kept = {"journal.sqlite", "journal.lock"}
+    assert {p.name for p in out.iterdir()} == {"multiple-choice.svg", "result.json", *kept}
+
+
+@pytest.mark.parametrize("way", multiple_choice.ways("both"))
+def test_what_was_answered_is_not_asked_again_and_what_failed_is(
+    way: multiple_choice.Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    down = [True]
+
+    def heard(question: str, options: list[str]) -> str:
+        asked.append(question)
+        if question == ITEMS[5].question and down[0]:
+            raise KeyboardInterrupt
+        return knows(question, options)
+
+    class Failing(Answering):
+        def generate(self, chats: Sequence[Chat], sampling: Sampling) -> list[Reply]:
+            lost = Reply("", "error", 0, 0, error="down")
+            return [r if not down[0] else lost for r in super().generate(chats, sampling)]
+
+    monkeypatch.setattr(multiple_choice, "UNIT", 10)
+    sheet, how = sheet_of(ITEMS[:6], [0]), (way, 8)
+    judge = lambda q, proposed: str(RIGHT[q] == proposed)  # noqa: E731
+    with Journal.open(tmp_path) as journal:
+        with pytest.raises(KeyboardInterrupt):
+            multiple_choice.ask(Answering(heard, judge), sheet, *how, journal)
+        before, down[0] = len(asked), False
+        found = multiple_choice.ask(Answering(heard, judge), sheet, *how, journal)
+        assert found == multiple_choice.ask(KNOWING, sheet, *how, journal)
+        assert len(asked) - before < len(asked) / 2 < before
+        assert list(found.chosen) == list(multiple_choice.by_writing(KNOWING, sheet.asked, 8).chosen)
+    with Journal.open(tmp_path / "other") as journal:
+        if way == "writing":
+            down[0] = True
+            assert multiple_choice.ask(Failing(knows, judge), sheet, *how, journal).errors == len(sheet.asked)
+            assert not journal.counts()
 
 
 def test_mistakes_of_the_user_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,15 +69,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hansei: {visible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = "finished work is kept, and this goes on with it"
-        if tokens[:1] == ["measure"] and not any(token.startswith("--out") for token in tokens):
-            kept = "without --out nothing was kept; again"
-        print(f"hansei: interrupted; {kept}: {shlex.join(['hansei', *tokens])}", file=sys.stderr)
+        print(f"hansei: interrupted; {_kept(tokens)}: {shlex.join(['hansei', *tokens])}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     return 0
+
+
+def _kept(tokens: list[str]) -> str:
+    """What an interrupted command leaves behind, and what the same command again does."""
+    from hansei.measurements import MEASUREMENTS
+
+    measured = [m for m in MEASUREMENTS if tokens[:2] == ["measure", m.name]]
+    if not all(m.keeps for m in measured):
+        return "a result is written at the end, so nothing was kept; again"
+    if measured and not any(token.startswith("--out") for token in tokens) and not _has_default(measured[0].run):
+        return "without --out nothing was kept; again"
+    return "finished work is kept, and this goes on with it"
+
+
+def _has_default(run: str) -> bool:
+    """Whether that measurement has a folder `out` of its own."""
+    import importlib
+
+    return bool(importlib.import_module(run.partition(":")[0]).Settings.out)
 
 
 def _run(tokens: list[str]) -> None:

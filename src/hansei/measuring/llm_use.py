@@ -67,7 +67,8 @@ class Settings:
     seed: int = 0
     """Seed of the resamples and of the folds."""
     out: str | None = None
-    """Folder for the chart and result.json; nothing is written without it."""
+    """Folder for what the writer writes (the same command again goes on with it), the chart and result.json; nothing is
+    written without it."""
 
     def __post_init__(self) -> None:
         """Raises BadInput for what can't be measured."""

@@ -11,10 +11,11 @@ are taken away, where the paper draws once.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result, Row
@@ -24,7 +25,12 @@ from hansei.measuring.choice_sheet import Answered, Sheet, positions, sheet_of, 
 from hansei.models.names import check_address
 from hansei.models.protocol import Model
 
+if TYPE_CHECKING:
+    from hansei.core.journal import Journal
+
 POSITIONAL = ("file",)
+UNIT = 128
+"""Questions in a unit of work: what a killed run asks again at most. Batches are made within it."""
 Way = Literal["probability", "writing"]
 TITLES: Mapping[Way, str] = {"probability": "likeliest-letter", "writing": "written-letter"}
 
@@ -49,7 +55,8 @@ class Settings:
     new_tokens: int = 32
     """Longest written answer, in tokens."""
     out: str | None = None
-    """Folder for the chart and result.json; nothing is written without it."""
+    """Folder for the chosen answers, the chart and result.json; the same command again goes on where it stopped.
+    Nothing is kept without it."""
 
     def __post_init__(self) -> None:
         """Raises BadInput for numbers that measure nothing, and for an address that nobody is asked at."""
@@ -62,13 +69,15 @@ class Settings:
 
 def run(settings: Settings) -> Result:
     """Asks every variant of every question and returns the tables. Raises BadInput for what can't be read or asked."""
+    from hansei.core.journal import Journal
     from hansei.models.load import load
 
     items = read_items(settings.file, settings.limit)
     model = load(settings.model, base_url=settings.base_url)
     started = time.monotonic()
     sheet = sheet_of(items, range(settings.seeds))
-    answers = {way: ask(model, sheet, way, settings.new_tokens) for way in ways(settings.by)}
+    with tempfile.TemporaryDirectory() as passing, Journal.open(settings.out or passing) as journal:
+        answers = {way: ask(model, sheet, way, settings.new_tokens, journal) for way in ways(settings.by)}
     return finished(
         Result(
             name="multiple-choice",
@@ -96,9 +105,27 @@ def ways(by: str) -> tuple[Way, ...]:
     return ("probability", "writing") if by == "both" else ("probability",) if by == "probability" else ("writing",)
 
 
-def ask(model: Model, sheet: Sheet, way: Way, new_tokens: int) -> Answers:
-    """The model's answers to all that the sheet asks."""
-    return by_probability(model, sheet.asked) if way == "probability" else by_writing(model, sheet.asked, new_tokens)
+def ask(model: Model, sheet: Sheet, way: Way, new_tokens: int, journal: Journal) -> Answers:
+    """The model's answers to all that the sheet asks; a unit of which one did not come is asked again next time."""
+    from hansei.core.keys import content_key
+    from hansei.core.progress import progress
+
+    chosen: list[int | None] = []
+    errors = unscored = 0
+    for start in progress(range(0, len(sheet.asked), UNIT), f"answers by {way}"):
+        asked = sheet.asked[start : start + UNIT]
+        drawn = None if way == "probability" else new_tokens
+        key = content_key("choices 1", model.fingerprint, way, drawn, [(one.text, one.answers) for one in asked])
+        found = journal.done(key)
+        if found is None:
+            made = by_probability(model, asked) if way == "probability" else by_writing(model, asked, new_tokens)
+            found = [[list(made.chosen), made.errors, made.unscored]]
+            if not made.errors:
+                journal.commit(key, "choices", found)
+        places, failed, unread = found[0]
+        chosen += places
+        errors, unscored = errors + failed, unscored + unread
+    return Answers(chosen, errors, unscored)
 
 
 Sheets = Mapping[Way, Sequence[Answered]]
