@@ -156,6 +156,45 @@ def test_ditto_is_the_same_twice_and_another_with_other_shares(sft: Path, tmp_pa
         method.ditto(sft, SHOWN, tmp_path / "a", dpo, replace(play, samples=3))
 
 
+def test_the_likelihood_of_the_chosen_answers_is_a_loss_beside_dpos(sft: Path, tmp_path: Path) -> None:
+    """On pairs of twice the same answer DPO has no gradient, so such a step is one of SFT on these answers."""
+    import torch
+    from safetensors.torch import load_file
+
+    from hansei.training.sft import train_sft
+
+    lessons = method.lessons(SHOWN)
+    dpo = replace(DPO, steps=1, batch=2, learning_rate=1e-3, warmup=0, max_length=128, device="cpu")
+    same = [Pair(d.messages, Said(d.reference or ""), Said(d.reference or "")) for d in SHOWN]
+    ours = train_dpo_online(
+        str(sft),
+        lessons,
+        lambda *_: same,
+        {},
+        dpo,
+        tmp_path / "equal",
+        preference=PreferenceSettings(0.1, precompute_reference=False),
+        likelihood=2.0,
+    )
+    theirs = train_sft(str(sft), lessons, dpo, tmp_path / "sft")
+    start, one, other = (load_file(path / "adapter_model.safetensors") for path in (sft, ours, theirs))
+    steps = [torch.cat([(w[name] - start[name]).flatten() for name in sorted(start)]) for w in (one, other)]
+    assert torch.nn.functional.cosine_similarity(steps[0], steps[1], dim=0) > 0.95 and steps[0].abs().max() > 5e-4
+    with pytest.raises(BadInput, match="likelihood"):
+        replace(DITTO, likelihood=-1.0)
+
+
+def test_beta_and_likelihood_have_an_effect(sft: Path, tmp_path: Path) -> None:
+    dpo = replace(DPO, steps=2, batch=4, learning_rate=1e-3, warmup=0, max_length=128, device="cpu")
+    play = replace(DITTO, samples=2, sampling=SHORT)
+    ways = {"paper": play, "likelihood": replace(play, likelihood=1.0), "beta": replace(play, beta=0.4)}
+    weights = {
+        (method.ditto(sft, SHOWN, tmp_path / name, dpo, way) / "adapter_model.safetensors").read_bytes()
+        for name, way in ways.items()
+    }
+    assert len(weights) == 3
+
+
 def test_a_step_of_micro_batches_is_the_step_of_the_whole(sft: Path, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import load_file

@@ -105,27 +105,30 @@ def train_dpo_online(
     out: Path,
     *,
     preference: PreferenceSettings,
+    likelihood: float = 0.0,
 ) -> Path:
     """Trains the adapter `model_path` on on the pairs that `draw` gives; returns `out`, the student's folder.
 
     `given`: by which settings `draw` works, JSON-able; with `demonstrations` and the other settings they name the
-    student, so that one that is there is not trained again. A killed training starts again: its checkpoints would
-    lack the samples of earlier students. Raises BadInput where the model is no adapter, and as `train_dpo` does.
+    student, so that one that is there is not trained again. `likelihood`: weight of a second loss beside DPO's, the
+    mean cross-entropy over the chosen answers' tokens, of each micro-batch by itself. A killed training starts again:
+    its checkpoints would lack the samples of earlier students. Raises BadInput where the model is no adapter, and as
+    `train_dpo` does.
     """
     if settings.save_every:
         raise BadInput("save_every: a training on its own samples can't go on from a checkpoint: set it to 0")
     if settings.too_long != "raise":
         raise BadInput("too_long: a step of a training on its own samples is always full: set it to raise")
-    named = {**dataclasses.asdict(settings), **dataclasses.asdict(preference), **given}
+    named = {**dataclasses.asdict(settings), **dataclasses.asdict(preference), "likelihood": likelihood, **given}
     job = plan("dpo-online", model_path, demonstrations, named, out)
     if job.place.adapter is None:
         raise BadInput(f"{model_path}: a LoRA adapter was expected, as its frozen copy is the reference")
     if not is_finished(job):
-        _train(job, draw, settings, preference)
+        _train(job, draw, settings, preference, likelihood)
     return job.out
 
 
-def _train(job: Job, draw: Draw, settings: TrainSettings, preference: PreferenceSettings) -> None:
+def _train(job: Job, draw: Draw, settings: TrainSettings, preference: PreferenceSettings, likelihood: float) -> None:
     from trl import DPOConfig, DPOTrainer
 
     from hansei.training.fitting import arguments, dataset, fit, quiet
@@ -140,11 +143,12 @@ def _train(job: Job, draw: Draw, settings: TrainSettings, preference: Preference
             policy = Policy(self.accelerator.unwrap_model(self.model), start, min(settings.max_length, start.context))
             return _Batches(job, draw, policy, start, settings, self.data_collator)
 
+    losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, likelihood]} if likelihood else {}
     with quiet():
         start = load_start(job, settings)
         trainer = Drawing(
             model=start.model,
-            args=arguments(DPOConfig, job, settings, start, beta=preference.beta, max_length=None),
+            args=arguments(DPOConfig, job, settings, start, beta=preference.beta, max_length=None, **losses),
             train_dataset=dataset([{"prompt_ids": [0], "chosen_ids": [0], "rejected_ids": [0]}]),  # never read
             processing_class=start.working_tokenizer(),
         )

@@ -77,6 +77,9 @@ class Play:
     """How they are drawn."""
     beta: float = 0.05
     """DPO's: how strongly the student is held to the reference."""
+    likelihood: float = 0.0
+    """Weight of the cross-entropy of the chosen answers (a mean over tokens) beside DPO's loss, as in Pang et al. 2024
+    (arXiv 2404.19733); the paper's code has none."""
     moving_reference: bool = False
     """Self-play: the reference is the student of the latest round, and not the SFT adapter for good."""
 
@@ -85,6 +88,8 @@ class Play:
         shares = (self.expert, self.replay, self.inter_model)
         if min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
             raise BadInput(f"expert, replay and inter_model: shares that add up to 1 were expected, found {shares}")
+        if self.likelihood < 0:
+            raise BadInput(f"likelihood: 0 or more was expected, found {self.likelihood}")
         if self.resample < 1 or self.samples < 1:
             raise BadInput("resample and samples must be 1 or more")
         if self.sampling.temperature <= 0:
@@ -152,6 +157,7 @@ def ditto(
         settings,
         out,
         preference=PreferenceSettings(play.beta, precompute_reference=False),
+        likelihood=play.likelihood,
     )
 
 

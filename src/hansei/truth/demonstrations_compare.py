@@ -35,8 +35,8 @@ def judge_of(settings: Settings, shown: Sequence[Prompt]) -> PairwiseJudge:
 
 
 def sampling_of(settings: Settings) -> Sampling:
-    """How samples, and the answers that are compared, are drawn."""
-    return Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
+    """How the answers that are compared are drawn."""
+    return Sampling(settings.answer_temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
 
 
 def compare(
