@@ -1,6 +1,7 @@
 """Findings of other tools: small files in their formats, written by hand, become runs that can be taught from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from hansei.core.inputs import read_prompts
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Mistake, Verdict
 from hansei.loop.importing import import_findings
-from hansei.loop.settings import ImportSettings
+from hansei.loop.settings import CompareSettings, ImportSettings
+from hansei.loop.stored import compare_runs
 from hansei.report.run import report_of_run
+from hansei.steps.compare import Comparison
 from hansei.steps.findings.read import read_findings
 
 
@@ -222,6 +225,22 @@ def test_an_import_is_a_run_to_look_at_to_judge_again_and_to_teach_from(
     assert "tension wrench" in page
     with pytest.raises(BadInput, match="other settings"):
         import_findings(ImportSettings(file=str(file), out=str(out)))
+
+
+def test_models_are_asked_what_an_import_holds_by_a_judge_that_is_named(tmp_path: Path, llama_folder: str) -> None:
+    settings = ImportSettings(
+        file=str(garak_report(tmp_path / "r.jsonl")), out=str(tmp_path / "run"), expected="refuse"
+    )
+    import_findings(settings)
+    asked = CompareSettings(what=(settings.out, llama_folder), device="cpu", max_new_tokens=4)
+    with pytest.raises(BadInput, match="is an import, whose judge can't be asked here: name one with --judge"):
+        compare_runs(asked)
+    compared = compare_runs(replace(asked, judge="substrings"))
+    assert isinstance(compared, Comparison)
+    assert [sheet.counts["asked"] for sheet in compared.rows.values()] == [3, 1]
+    with Journal.open(settings.out, read_only=True) as journal:
+        (answer,) = [a for a in journal.records("attempt", Attempt) if a.finish == "length"]
+        assert answer.sampling.max_new_tokens == 4
 
 
 def test_hostile_text_of_a_finding_stays_text(tmp_path: Path) -> None:

@@ -164,9 +164,16 @@ def _judging(
 
 
 def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
-    """The settings with the run's own sampling, and its judge unless another one is named."""
-    own = {name: there.settings[name] for name in ("max_new_tokens", "temperature", "seed")}
+    """The settings with the run's own sampling, and its judge unless another one is named.
+
+    An import has neither: nothing was drawn here, and its judge is the tool that it came from. Raises BadInput where
+    that one would have to judge.
+    """
+    imported = there.settings.get("method") == "import"
+    own = {} if imported else {name: there.settings[name] for name in ("max_new_tokens", "temperature", "seed")}
     if settings.judge is None:
+        if imported:
+            raise BadInput(f"{there.out}: is an import, whose judge can't be asked here: name one with --judge")
         own |= {name: there.settings[name] for name in ("judge", "judge_base_url")}
     return replace(settings, **own)
 

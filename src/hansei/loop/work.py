@@ -213,9 +213,10 @@ def _some(who: Judge, attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) 
         )
     if verdicts and not any(v.outcome in ("pass", "fail") for v in verdicts):
         why = next(v.rationale for v in verdicts if v.outcome in ("unscored", "error"))
+        cut = any(a.finish == "length" for a in attempts)
         raise BadInput(
             f"judge {who.name} could not decide on any of {len(verdicts)} answers: {why}; "
-            "allow more --max-new-tokens where they are cut off, or choose another --judge"
+            f"{'allow more --max-new-tokens, or ' if cut else ''}choose another --judge"
         )
 
 
