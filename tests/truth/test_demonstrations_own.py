@@ -94,13 +94,15 @@ def test_a_run_teaches_an_adapter_and_compares_it_by_an_endpoint(
 def test_a_judge_without_preference_and_one_that_can_not_be_read_are_counted(
     judge: str, count: str, note: str, llama_folder: str, tmp_path: Path, judge_url: str, capsys: Capture
 ) -> None:
-    command = line(tmp_path, llama_folder, judge=f"openai:{judge}", judge_base_url=judge_url)
+    command = line(tmp_path, llama_folder, judge=f"openai:{judge}", judge_base_url=judge_url, answer_temperature="0")
     assert main([*command, "--baselines", "few-shot prompting", "--json"]) == 0
     told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     (row,) = told["rows"]
     assert row[count] == len(ASKED) and row["wins"] == row["losses"] == 0
     assert row["win_rate"]["value"] == (0.5 if judge == "first" else None)
     assert any(note in text for text in told["notes"])
+    answers = (tmp_path / "run" / "answers.jsonl").read_text().splitlines()
+    assert {json.loads(text)["sampling"]["temperature"] for text in answers} == {0.0}  # samples are at 1 all the same
 
 
 def test_without_new_requests_it_only_teaches(llama_folder: str, tmp_path: Path, capsys: Capture) -> None:
@@ -142,6 +144,8 @@ def test_bad_demonstrations_get_one_line(
         ({"model": "openai:gpt"}, "can't be tuned"),
         ({"expert": "0.5"}, "add up to 1"),
         ({"temperature": "0"}, "temperature"),
+        ({"answer_temperature": "-1"}, "answer_temperature"),
+        ({"likelihood": "-1"}, "likelihood"),
     ],
 )
 def test_settings_that_can_not_work_get_one_line(
