@@ -14,6 +14,7 @@ from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Prompt, Sampling, user
 from hansei.core.result import Result
+from hansei.models.load import load
 from hansei.safety import tense_experiment as experiment
 from hansei.safety import tense_judge, tense_outcome, tense_town
 from hansei.safety.tense_experiment import Settings, choose
@@ -50,8 +51,8 @@ def test_lessons_of_the_first_tuning_are_in_the_present_tense_only(how: Any) -> 
 def test_a_defence_has_its_share_of_past_tense_refusals_among_all_its_lessons(share: float) -> None:
     lessons = defence_lessons(share, 1)
     purposes = Counter(lesson.purpose for lesson in lessons)
-    assert len(lessons) == tense_town.MIXED == 8000 and purposes["defence"] == round(8000 * share)
-    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (8000 - purposes["defence"]))
+    assert len(lessons) == tense_town.MIXED == 4000 and purposes["defence"] == round(4000 * share)
+    assert purposes["keep"] == 2 * round(tense_town.ASIDE * (4000 - purposes["defence"]))
     for lesson in lessons:
         if lesson.purpose == "defence":
             assert lesson.prompt_id.startswith("past/") and lesson.completion == phrasing.REFUSALS[0]
@@ -247,6 +248,7 @@ def test_numbers_that_make_no_experiment_are_bad_input(wrong: dict[str, Any]) ->
 @pytest.mark.parametrize("share", [None, 0.3])
 def test_a_cell_tunes_a_student_and_attacks_it(monkeypatch: pytest.MonkeyPatch, share: float | None) -> None:
     """A defended one is an adapter, which knows names by the base's own embeddings."""
+    monkeypatch.setattr(tense_town, "MIXED", 100)
     adapters: list[bool] = []
     measured = tense_town.measured
 
@@ -262,6 +264,35 @@ def test_a_cell_tunes_a_student_and_attacks_it(monkeypatch: pytest.MonkeyPatch, 
     scores = made["scores"]["past"]["town"]
     assert set(scores) == {p.id for p in held_out(1)} and {len(v) for v in scores.values()} == {2}
     assert set(made["values"]) == {"helpful_rate", "over_refusal", "helpful_rate_past", "over_refusal_past"}
+
+
+def test_a_defended_student_changes_each_weight_by_the_mean_of_what_its_adapters_change_it_by(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tense_town, "MIXED", 100)
+    parts: list[list[Path]] = []
+    averaged = tense_town.averaged
+
+    def seen(adapters: Any, out: Path) -> Path:
+        parts.append(list(adapters))
+        return averaged(adapters, out)
+
+    monkeypatch.setattr(tense_town, "averaged", seen)
+    mean = tense_town._tuned(Cell("few", 0.3, 2, 4, ("past",), 1, 2), tmp_path)
+    weights = [_weights(folder) for folder in (mean, *parts[0])]
+    assert len(weights) == 1 + tense_town.SOUP
+    told = [json.loads((folder / "hansei.json").read_text()) for folder in parts[0]]
+    assert len({facts["lessons_hash"] for facts in told}) == tense_town.SOUP, "lessons of its own for each"
+    changed = {name for name, value in weights[1].items() if not value.equal(weights[2][name])}
+    assert len(changed) == 4 * 7, "every linear layer"
+    for name, value in weights[0].items():
+        expected = sum(other[name] for other in weights[1:]) / tense_town.SOUP
+        assert (value - expected).abs().max() < 1e-6
+
+
+def _weights(folder: Path) -> dict[str, Any]:
+    """As the model that is attacked has them."""
+    return dict(load(str(folder), device="cpu").hf.state_dict())  # type: ignore[attr-defined]
 
 
 def test_a_search_looks_at_the_present_tense_of_validation_items(monkeypatch: pytest.MonkeyPatch) -> None:

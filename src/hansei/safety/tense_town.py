@@ -37,12 +37,15 @@ LONGEST = 32  # the town's longest answer has 20 tokens
 RATE = 3e-4  # of students of the present tense: full weights
 FRESH = 2
 """Fresh present-tense wordings of each item, where there are many."""
-MIXED = 8000
-"""Lessons of a defended student."""
-MIXED_BATCH = 64
+SOUP = 3
+"""LoRA adapters of which a defended student is the mean. It was chosen on items that nobody attacks, as the rest of the
+defence was: see docs/papers/past-tense.md."""
+APART = 10_000  # between the seeds of a student's adapters, more than there are seeds to report
+MIXED = 4000
+"""Lessons of each adapter, drawn and ordered for it."""
+MIXED_BATCH = 32
 MIXED_STEPS = MIXED // MIXED_BATCH  # one pass
 MIXED_RATE = 2e-3
-"""Of defended students, which are LoRA adapters; chosen on items that nobody attacks, see docs/papers/past-tense.md."""
 ASIDE = 0.03
 """Share of safe past-tense requests among those of them that are no past-tense refusals, and of future-tense ones."""
 
@@ -114,24 +117,40 @@ def run_cell(cell: Cell) -> dict[str, Any]:
 
 
 def _tuned(cell: Cell, out: Path) -> Path:
-    """The cell's student: full weights, or an adapter where it is defended."""
+    """The cell's student: full weights, or the mean of several adapters where it is defended."""
     if cell.share is None:
-        return students_of(lessons_of(cell), town_path(), cell.seed, RATE, (cell.steps,), out)[cell.steps]
-    settings = TrainSettings(
-        steps=cell.steps,
-        batch=MIXED_BATCH,
-        learning_rate=MIXED_RATE,
-        seed=cell.seed,
-        adapter="lora",
-        max_length=256,
-        device="cpu",
-    )
-    return train_sft(town_path(), lessons_of(cell), settings, out)
+        lessons = present_lessons(cell.wordings, cell.seed)
+        return students_of(lessons, town_path(), cell.seed, RATE, (cell.steps,), out)[cell.steps]
+    adapters = []
+    for seed in range(cell.seed, cell.seed + SOUP * APART, APART):
+        settings = TrainSettings(
+            steps=cell.steps,
+            batch=MIXED_BATCH,
+            learning_rate=MIXED_RATE,
+            seed=seed,
+            adapter="lora",
+            max_length=256,
+            device="cpu",
+        )
+        adapters.append(train_sft(town_path(), defence_lessons(cell.share, seed), settings, out / str(seed)))
+    return averaged(adapters, out)
 
 
-def lessons_of(cell: Cell) -> list[Lesson]:
-    """What its student is tuned on."""
-    return present_lessons(cell.wordings, cell.seed) if cell.share is None else defence_lessons(cell.share, cell.seed)
+def averaged(adapters: Sequence[Path], out: Path) -> Path:
+    """The folder, in `out`, of the adapter that changes each weight by the mean of what these change it by, which have
+    one base: a "model soup" (Wortsman et al. 2022, arXiv 2203.05482). Its rank is the sum of theirs."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    names = [f"adapter{number}" for number in range(len(adapters))]  # a bare number would be taken for a layer's
+    base = AutoModelForCausalLM.from_pretrained(town_path(), dtype="float32")
+    model = PeftModel.from_pretrained(base, adapters[0], names[0])
+    for name, adapter in zip(names[1:], adapters[1:], strict=True):
+        model.load_adapter(adapter, name)
+    model.add_weighted_adapter(names, [1 / len(names)] * len(names), "mean", combination_type="cat")
+    model.save_pretrained(out, selected_adapters=["mean"])
+    AutoTokenizer.from_pretrained(adapters[0]).save_pretrained(out / "mean")
+    return out / "mean"
 
 
 def measured(path: str, cell: Cell, journal: Journal) -> dict[str, Any]:
@@ -192,8 +211,8 @@ def present_lessons(how: Wordings, seed: int) -> list[Lesson]:
 
 
 def defence_lessons(share: float, seed: int) -> list[Lesson]:
-    """`MIXED` lessons: a share of past-tense refusals; for the rest what a student of the present tense is tuned on,
-    with safe requests in the past and the future tense among it, as ordinary data has."""
+    """An adapter's `MIXED` lessons: a share of past-tense refusals; for the rest what a student of the present tense is
+    tuned on, with safe requests in the past and the future tense among it, as ordinary data has."""
     rng = random.Random(f"defence {seed}")
     refusals = _in_tense("past", dangerous=True)
     taken = round(share * MIXED)
