@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hansei.core import inputs
 from hansei.core.errors import BadInput
 from hansei.core.inputs import assign_splits, read_prompts
 from hansei.core.overlap import normalise
@@ -126,6 +127,26 @@ def test_rows_without_id_get_one_that_does_not_depend_on_their_place(tmp_path):
     again = read_prompts(written(tmp_path, lines({"prompt": "b"}, {"prompt": "a"}, {"prompt": "a"})))
     assert [p.id for p in again] == [b.id, a.id, f"{a.id}-2"]
     assert again[1].split == again[2].split  # the same text is never on both sides
+
+
+def test_a_text_that_is_there_many_times_is_not_counted_through_each_time(tmp_path, monkeypatch):
+    looks = []
+    whole = inputs._free
+    monkeypatch.setattr(inputs, "_free", lambda name, taken, numbers: whole(name, Looked(taken, looks), numbers))
+    prompts = read_prompts(written(tmp_path, lines(*[{"prompt": "a"}] * 500)), split="train")
+    assert [p.id for p in prompts[1:]] == [f"{prompts[0].id}-{number}" for number in range(2, 501)]
+    assert len(looks) < 3 * 500
+
+
+class Looked:
+    """What is taken, and a list of the questions whether something is."""
+
+    def __init__(self, taken, looks):
+        self.taken, self.looks = taken, looks
+
+    def __contains__(self, name):
+        self.looks.append(name)
+        return name in self.taken
 
 
 def test_limit_reads_the_first_rows_only(tmp_path):

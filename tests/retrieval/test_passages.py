@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from hansei.core.errors import BadInput
-from hansei.retrieval.passages import LONGEST, passage_of, read_passages
+from hansei.retrieval.passages import LONGEST, Passage, _keep, passage_of, read_passages
 
 
 def jsonl(path: Path, *rows: object) -> Path:
@@ -110,3 +111,18 @@ def test_a_passage_beside_a_question_is_a_text_or_an_object() -> None:
     assert (made.id, made.title, made.text) == ("7", "", "x")
     with pytest.raises(BadInput, match="q1: a passage such as"):
         passage_of({"title": "x"}, 3, "q1")
+
+
+def test_an_id_that_all_passages_have_is_not_counted_through_each_time() -> None:
+    looks: list[object] = []
+
+    class Looked(dict[str, Passage]):
+        def __contains__(self, name: object) -> bool:
+            looks.append(name)
+            return super().__contains__(name)
+
+    found, odd, numbers = Looked(), Counter[str](), Counter[str]()
+    for number in range(1, 501):
+        _keep(Passage("book", "", f"page {number}"), found, odd, numbers)
+    assert list(found) == ["book", *(f"book-{number}" for number in range(2, 501))]
+    assert len(looks) < 3 * 500 and odd["id changed"] == 499

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -54,13 +54,14 @@ def read_prompts(
     prompts: list[Prompt] = []
     undivided: list[int] = []
     seen: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     found: set[str] = set()
     for row in read_rows(path):
         found |= row.values.keys()
         prompt = _prompt(row, names, expected, words or {})
         if prompt.id in seen and _value(row, names, "id") is not None:
             raise BadInput(f"{row.where}: the id {prompt.id!r} is that of {seen[prompt.id]} too: ids are unique")
-        prompt = dataclasses.replace(prompt, id=_free(prompt.id, seen))
+        prompt = dataclasses.replace(prompt, id=_free(prompt.id, seen, numbers))
         seen[prompt.id] = row.where
         if _value(row, names, "split") is None:
             undivided.append(len(prompts))
@@ -216,13 +217,16 @@ def _id(row: Row, names: Mapping[str, str], messages: Chat) -> str:
     return _clean(row, names["id"], str(value))
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
-    """The name, or the first of name-2, name-3 … that is free: the same text twice is two prompts."""
-    number = 1
+def _free(name: str, taken: Container[str], numbers: dict[str, int]) -> str:
+    """The name, or the first of name-2, name-3 … that is free: the same text twice is two prompts.
+
+    `numbers` remembers the last number of each name, so that a text that is there 100,000 times is not counted through
+    each time.
+    """
     free = name
     while free in taken:
-        number += 1
-        free = f"{name}-{number}"
+        numbers[name] = numbers.get(name, 1) + 1
+        free = f"{name}-{numbers[name]}"
     return free
 
 

@@ -74,6 +74,7 @@ def read_passages(source: str | Path) -> Passages:
     path = Path(source)
     found: dict[str, Passage] = {}
     odd: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     for id, title, text in _folder(path, odd) if path.is_dir() else _rows(path):
         title, text = _clean(odd, title, text)
         if not text.strip():
@@ -81,7 +82,7 @@ def read_passages(source: str | Path) -> Passages:
         pieces = _pieces(text)
         odd["cut into pieces"] += len(pieces) > 1
         for number, piece in enumerate(pieces, 1):
-            _keep(Passage(id if number == 1 else f"{id}#{number}", title, piece), found, odd)
+            _keep(Passage(id if number == 1 else f"{id}#{number}", title, piece), found, odd, numbers)
     if not found:
         raise BadInput(f"{source}: no passage in it: files ending in {', '.join(TEXTS)} were expected in a folder")
     return Passages(str(source), tuple(found.values()), {what: n for what, n in odd.items() if n})
@@ -101,15 +102,16 @@ def passage_of(value: Any, number: int, where: str) -> Passage:
     return Passage(*_clean(odd, *words))
 
 
-def _keep(passage: Passage, found: dict[str, Passage], odd: Counter[str]) -> None:
-    """Adds a passage under an id that is free."""
+def _keep(passage: Passage, found: dict[str, Passage], odd: Counter[str], numbers: Counter[str]) -> None:
+    """Adds a passage under an id that is free; `numbers` says how often each id was given a number already."""
     there = found.get(passage.id)
     if there == passage:
         odd["there twice"] += 1
         return
-    free, number = passage.id, 2
+    free = passage.id
     while free in found:
-        free, number = f"{passage.id}-{number}", number + 1
+        numbers[passage.id] += 1
+        free = f"{passage.id}-{numbers[passage.id] + 1}"
     odd["id changed"] += free != passage.id
     found[free] = Passage(free, passage.title, passage.text)
 
