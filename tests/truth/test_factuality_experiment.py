@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from hansei.core.records import Figure, Prompt
 from hansei.truth import factuality_cells as cells
 from hansei.truth import factuality_experiment as experiment
 from hansei.truth import factuality_outcome as outcome
-from hansei.truth.factuality import reward
 from hansei.truth.factuality_cells import Cell, Run
 
 
@@ -27,12 +25,32 @@ def test_every_way_that_the_search_tried_is_a_row_over_its_seeds() -> None:
         for right in (3, 4)
     ]
     found = outcome.searched(seeds)
-    assert [r["row"] for r in found] == ["base", "SFT", "with reference: beta 0.1"]
+    assert [r["row"] for r in found] == ["base", "SFT", "with reference: gamma 3, beta 0.1"]
     assert found[2]["correct_claims"].value == 3.5 and found[2]["wrong_claims"].n == 2 * len(ids)
     (tried,) = outcome.points(seeds)
     assert tried["steps"] == 30 and tried["wrong_claims"].value == -0.75
     assert tried["correct_claims"].value == -0.125 and tried["correct_claims"].per_seed == (-0.25, 0.0)
     assert tried["correct_claims"].low == -0.25  # both draws may be the first seed
+
+
+def test_cells_of_one_seed_are_joined_with_the_base_and_the_sft_student_once() -> None:
+    ids = [p.id for p in cells.chosen_on()]
+    ways = [{"reward": "reference", "beta": beta, "gamma": gamma} for beta, gamma in ((0.2, 3.0), (0.1, 3.25))]
+    found = [
+        {
+            "cell": {"seed": seed},
+            "rows": [row("base", 4, 4, ids), row("SFT", 4, 4, ids), row("tuned", seed, 1, ids) | way],
+        }
+        for seed in (1, 2)
+        for way in ways
+    ]
+    joined = outcome.joined(found)
+    assert [[r["row"] for r in seed["rows"]] for seed in joined] == [["base", "SFT", "tuned", "tuned"]] * 2
+    assert [seed["rows"][3]["correct"][ids[0]] for seed in joined] == [1, 2]
+    assert [r["row"] for r in outcome.searched(joined)][2:] == [
+        "tuned: gamma 3, beta 0.2",
+        "tuned: gamma 3.25, beta 0.1",
+    ]
 
 
 def point(reward: str, beta: float, wrong: float, kept: float) -> dict[str, Any]:
@@ -57,7 +75,12 @@ def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -
 
 def test_both_kinds_of_reward_have_the_same_search() -> None:
     ways = {
-        name: [(r.learning_rate, r.beta, r.steps, r.gamma) for r in experiment.search() if r.reward == name]
+        name: [
+            (r.learning_rate, r.beta, r.steps, r.gamma)
+            for runs in experiment.search()
+            for r in runs
+            if r.reward == name
+        ]
         for name in ("reference", "max")
     }
     assert ways["reference"] == ways["max"] and len(ways["max"]) > 1
@@ -137,20 +160,6 @@ def test_people_are_measured_in_a_wording_that_no_lesson_and_no_choice_uses() ->
 
 def _wording(prompt: Prompt) -> str:
     return prompt.messages[0].content.replace(prompt.tags["entity"], "")
-
-
-def test_a_penalty_just_above_three_turns_no_ranking_round_and_has_the_longer_right_life_win() -> None:
-    lives = [(right, wrong) for right in range(7) for wrong in range(7 - right) if right]
-
-    def ranks(gamma: float) -> dict[Any, float]:
-        worth = {life: reward([1.0] * life[0] + [0.0] * life[1], gamma) or 0.0 for life in lives}
-        differences = {(a, b): worth[a] - worth[b] for a in lives for b in lives}
-        return {pair: 0.0 if abs(d) < 1e-9 else math.copysign(1.0, d) for pair, d in differences.items()}
-
-    at, above, beyond = (ranks(gamma) for gamma in (3.0, 3.02, 3.25))
-    assert all(above[pair] == sign for pair, sign in at.items() if sign)
-    assert all(at[(3, 0), (n, 0)] == 0 and above[(3, 0), (n, 0)] == -1 for n in (4, 5, 6))
-    assert [pair for pair, sign in at.items() if (sign, beyond[pair]) == (1, -1)] == [((2, 0), (3, 2))]
 
 
 def test_seeds_start_where_asked_and_never_among_the_search_s() -> None:

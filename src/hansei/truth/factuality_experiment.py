@@ -4,11 +4,11 @@ The registry's base writes lives of people of whom it knows much, some or hardly
 people are ranked, with the registry as reference or by the base's agreement with itself, and taught by SFT and DPO;
 what shows is the lives of others, of whom no lesson speaks.
 
-How strongly students are held to the SFT student (beta) is the setting with the fewest wrong claims on *validation*
-people among those that keep at least 94% of the base's correct claims there; where none keeps as many, the one that
-keeps most. One training differs from the next by more than people do, so the search has two seeds, apart from those
-that are reported. It is the same with the reference and without it. Of the paper's measures of agreement max p is
-taken.
+Beta (how strongly students are held to the SFT student) and the length penalty are those with the fewest wrong claims
+on *validation* people among those that keep at least 94% of the base's correct claims there; where none keeps as many,
+those that keep most. One training differs from the next by more than people do, so the search has two seeds, apart
+from those that are reported. It is the same with the reference and without it. Of the paper's measures of agreement
+max p is taken.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 VERSION = "6"
 SEARCH_SEEDS = (1000, 1001)
-TRIED = (0.2, 0.3)
-"""Values of beta to choose from. At 0.1 students end lives early also where the base knows all of the person."""
-RATE, STEPS, GAMMA = 1.2e-4, 240, 3.0
-"""Of DPO. A life has two to six facts, four on average: with a length penalty near 3 longer lives win where the base
-knows much and shorter ones where it does not, which takes longer to learn than to be short for everybody."""
+TRIED = ((3.0, (0.2, 0.3)), (3.25, (0.1,)))
+"""Length penalties, and the values of beta with each, to choose from. A life has two to six facts, four on average:
+with a penalty near 3 longer ones win where the base knows much and shorter ones where it does not. With 3 and beta 0.1
+students end lives early also where the base knows all of the person."""
+RATE, STEPS = 1.2e-4, 240
+"""Of DPO."""
 REWARDS: tuple[Reward, ...] = ("reference", "max")
 KEPT = 0.94
 """Least share of the base's correct claims that a choice keeps on validation people; the proof needs 0.9, and has kept
@@ -94,9 +95,10 @@ def run(settings: Settings) -> Result:
     ):
         tried: list[dict[str, Any]] = []
         if settings.quick:
-            runs = [_run(name, TRIED[0], QUICK) for name in REWARDS]
+            runs = [_run(name, 0.2, 3.0, QUICK) for name in REWARDS]
         else:
-            tried = pool.run(run_cell, [Cell(seed, search(), "validation") for seed in SEARCH_SEEDS], "search")
+            parts = [Cell(seed, runs, "validation") for seed in SEARCH_SEEDS for runs in search()]
+            tried = outcome.joined(pool.run(run_cell, parts, "search"))
             runs = choose(outcome.points(tried))
         cells = [Cell(seed, tuple(runs), "heldout") for seed in seeds]
         found = pool.run(run_cell, cells, "seeds")
@@ -130,15 +132,15 @@ def run(settings: Settings) -> Result:
     )
 
 
-def search() -> tuple[Run, ...]:
-    """The same trainings with the reference and without; all share their samples."""
-    return tuple(_run(name, beta) for name in REWARDS for beta in TRIED)
+def search() -> list[tuple[Run, ...]]:
+    """The same trainings with the reference and without, those of a length penalty together."""
+    return [tuple(_run(name, beta, gamma) for name in REWARDS for beta in betas) for gamma, betas in TRIED]
 
 
-def _run(reward: Reward, beta: float, steps: int = STEPS) -> Run:
+def _run(reward: Reward, beta: float, gamma: float, steps: int = STEPS) -> Run:
     from hansei.truth.factuality_cells import Run
 
-    return Run(reward, RATE, beta, steps, GAMMA)
+    return Run(reward, RATE, beta, steps, gamma)
 
 
 def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
@@ -151,7 +153,7 @@ def choose(points: Sequence[Mapping[str, Any]]) -> list[Run]:
         mine = [p for p in points if p["reward"] == name]
         enough = [p for p in mine if _kept(p) >= KEPT]
         best = min(enough, key=_wrong) if enough else max(mine, key=_kept)
-        chosen.append(_run(name, best["beta"]))
+        chosen.append(_run(name, best["beta"], best["gamma"]))
     return chosen
 
 
@@ -166,17 +168,17 @@ def _wrong(point: Mapping[str, Any]) -> float:
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
     searches = 0 if settings.quick else len(SEARCH_SEEDS)
-    tries = search() * searches
-    students = settings.seeds * len(REWARDS)
-    trained = len(tries) * STEPS + students * (QUICK if settings.quick else STEPS)
-    measured = len(tries) + 2 * searches + students + 3 * settings.seeds
+    tries, students = sum(map(len, search())) * searches, settings.seeds * len(REWARDS)
+    cells = searches * len(TRIED) + settings.seeds
+    trained = tries * STEPS + students * (QUICK if settings.quick else STEPS)
+    measured = tries + 2 * searches * len(TRIED) + students + 3 * settings.seeds
     seconds = (
-        (searches + settings.seeds) * SECONDS["samples"]
+        cells * SECONDS["samples"]
         + settings.seeds * SECONDS["best of ten"]
         + trained * SECONDS["step"]
         + measured * SECONDS["measured"]
     )
     return (
-        f"{len(tries)} trainings of the search and {students} students of {settings.seeds} seeds; at most "
+        f"{tries} trainings of the search and {students} students of {settings.seeds} seeds; at most "
         f"{seconds / 60 / settings.workers:.0f} minutes with {settings.workers} processes"
     )
