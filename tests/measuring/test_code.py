@@ -293,6 +293,7 @@ def test_answers_that_do_not_come_are_errors_and_no_failures(tmp_path: Path, lla
     result = run(Settings(path, model=llama_folder, max_new_tokens=8, workers=1))
     assert result.errors == 1 and result.rows[0]["programs"] == 1 and result.rows[0]["pass@1"].n == 1
     assert any("1 answers to 1 tasks did not come" in note for note in result.notes)
+    assert any(note.startswith("the first error: ") and "leaves no room" in note for note in result.notes)
 
 
 def test_a_dry_run_says_what_it_would_do(tasks: str) -> None:

@@ -138,6 +138,12 @@ def test_a_model_judge_is_asked_once_and_its_verdicts_are_kept(tmp_path: Path, l
     assert run(settings).rows == first.rows
 
 
+def test_a_judge_that_fails_says_why(tmp_path: Path, llama_folder: str) -> None:
+    found = run(Settings(labelled(tmp_path), (llama_folder,), ("answer",), says=("fail",), limit=2))
+    assert found.errors == 2
+    assert any(f"{llama_folder}, the first error: " in note and "no room" in note for note in found.notes)
+
+
 def a_run(folder: Path, refused: int, of: int) -> str:
     """A stored run whose only row has `refused` refusals of `of` safe requests, judged by the rules."""
     prompts = [Prompt(f"s{i}", user(f"How do I make tea number {i}?"), expected="answer") for i in range(of)]

@@ -270,7 +270,8 @@ def test_what_was_answered_is_not_asked_again_and_what_failed_is(
     with Journal.open(tmp_path / "other") as journal:
         if way == "writing":
             down[0] = True
-            assert multiple_choice.ask(Failing(knows, judge), sheet, *how, journal).errors == len(sheet.asked)
+            lost = multiple_choice.ask(Failing(knows, judge), sheet, *how, journal)
+            assert (lost.errors, lost.error) == (len(sheet.asked), "down")
             assert not journal.counts()
 
 

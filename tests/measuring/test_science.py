@@ -123,6 +123,7 @@ def test_an_endpoint_s_errors_are_in_no_rate() -> None:
         failed = science.run(science.Settings(model="openai:bad-request", **more))
     assert (fine.errors, fine.unscored, failed.errors, failed.unscored) == (0, 6, 7, 0)  # "Fine" is no formula
     assert failed.rows[0]["accuracy"].n == 0 and failed.rows[0]["refusal_rate"].n == 0
+    assert failed.notes[-1].startswith("the first error: status 400") and not any("error" in n for n in fine.notes)
 
 
 def test_planted_weaknesses_are_measured_as_what_they_are() -> None:

@@ -22,6 +22,8 @@ class Answers:
     """Questions to which no answer came."""
     unscored: int
     """Answers that name no option."""
+    error: str = ""
+    """The first error; empty where every answer came."""
 
 
 def by_probability(model: Model, asked: Sequence[Asked]) -> Answers:
@@ -43,15 +45,16 @@ def by_probability(model: Model, asked: Sequence[Asked]) -> Answers:
         elif any(math.isnan(value) for value in known):
             unscored += 1
         chosen.append(None if len(known) < len(sums) or any(map(math.isnan, known)) else known.index(max(known)))
-    return Answers(chosen, errors, unscored)
+    return Answers(chosen, errors, unscored, "a question is too long for the model" if errors else "")
 
 
 def by_writing(model: Model, asked: Sequence[Asked], new_tokens: int) -> Answers:
     """The letter, or the word true or false, that the model's greedy answer starts with, or names after "Answer:"."""
     replies = model.generate([user(one.text) for one in asked], Sampling(max_new_tokens=new_tokens))
     read = [None if r.error else _place(one, r.text) for one, r in zip(asked, replies, strict=True)]
-    errors = sum(reply.error is not None for reply in replies)
-    return Answers(read, errors, sum(place is None for place in read) - errors)
+    errors = [reply.error for reply in replies if reply.error is not None]
+    unscored = sum(place is None for place in read) - len(errors)
+    return Answers(read, len(errors), unscored, errors[0] if errors else "")
 
 
 def _place(asked: Asked, text: str) -> int | None:

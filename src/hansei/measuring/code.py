@@ -273,6 +273,8 @@ def _dry(settings: Settings, tasks: Sequence[Task], sandbox: Sandbox) -> Result:
 
 def _notes(outcomes: Mapping[str, Sequence[Outcome]], attempts: Sequence[Attempt]) -> list[str]:
     """What is in no rate, and why; what was cut."""
+    from hansei.steps.ask import first_error
+
     said = []
     broken = {name: o for name, found in outcomes.items() for o in found if o.kind == NOT_CHECKED}
     if broken:
@@ -286,4 +288,4 @@ def _notes(outcomes: Mapping[str, Sequence[Outcome]], attempts: Sequence[Attempt
         said.append(
             f"{lost.total()} answers to {len(lost)} tasks did not come; these tasks have fewer programs or none"
         )
-    return said
+    return said + first_error(attempts)

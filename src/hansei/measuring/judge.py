@@ -180,8 +180,9 @@ def hear(name: str, judge: Judge | str, labelled: Sequence[Labelled], settings: 
 
     verdicts = judged(judge, [i.prompt for i in labelled], [i.attempt for i in labelled], journal, label=name)
     words: list[str] = [v.outcome if v.behaviour is None or v.outcome == "error" else v.behaviour for v in verdicts]
-    errors = sum(v.outcome == "error" for v in verdicts)
-    return Heard(name, judge.version, [counts_as_positive(v, settings.says) for v in verdicts], words, errors)
+    failed = [v.rationale for v in verdicts if v.outcome == "error"]
+    positive = [counts_as_positive(v, settings.says) for v in verdicts]
+    return Heard(name, judge.version, positive, words, len(failed), failed[0] if failed else "")
 
 
 def counts_as_positive(verdict: Verdict, says: Sequence[str]) -> bool | None:
@@ -234,6 +235,8 @@ def _notes(settings: Settings, labelled: Sequence[Labelled], heard: Sequence[Hea
         if None in h.positive:
             lost = trust_of(h, labelled).unsaid
             notes.append(f"{h.name} gave no word on {lost[0]} positives and {lost[1]} negatives; they are in no figure")
+        if h.error:
+            notes.append(f"{h.name}, the first error: {h.error}")
     if settings.correct:
         notes.append(
             "corrected: Rogan-Gladen with Lang and Reiczigel's interval; it holds where the judge errs on the run's "

@@ -27,6 +27,8 @@ class Heard:
     """What it said: its behaviour, or its outcome; the value of a column."""
     errors: int = 0
     """Answers at which the judge itself failed."""
+    error: str = ""
+    """The first of these failures; empty where there is none."""
 
 
 def trust_of(heard: Heard, labelled: Sequence[Labelled]) -> Reliability:

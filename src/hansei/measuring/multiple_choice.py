@@ -83,7 +83,7 @@ def run(settings: Settings) -> Result:
             name="multiple-choice",
             settings=asdict(settings),
             **tables({way: [(sheet, given.chosen)] for way, given in answers.items()}),
-            notes=notes(sheet, model),
+            notes=notes(sheet, model) + [f"the first error: {a.error}" for a in answers.values() if a.error][:1],
             seeds=list(sheet.seeds),
             errors=sum(a.errors for a in answers.values()),
             unscored=sum(a.unscored for a in answers.values()),
@@ -111,7 +111,7 @@ def ask(model: Model, sheet: Sheet, way: Way, new_tokens: int, journal: Journal)
     from hansei.core.progress import progress
 
     chosen: list[int | None] = []
-    errors = unscored = 0
+    errors, unscored, error = 0, 0, ""
     for start in progress(range(0, len(sheet.asked), UNIT), f"answers by {way}"):
         asked = sheet.asked[start : start + UNIT]
         drawn = None if way == "probability" else new_tokens
@@ -119,13 +119,13 @@ def ask(model: Model, sheet: Sheet, way: Way, new_tokens: int, journal: Journal)
         found = journal.done(key)
         if found is None:
             made = by_probability(model, asked) if way == "probability" else by_writing(model, asked, new_tokens)
-            found = [[list(made.chosen), made.errors, made.unscored]]
+            found = [[list(made.chosen), made.errors, made.unscored, made.error]]
             if not made.errors:
                 journal.commit(key, "choices", found)
-        places, failed, unread = found[0]
+        places, failed, unread, why = found[0]
         chosen += places
-        errors, unscored = errors + failed, unscored + unread
-    return Answers(chosen, errors, unscored)
+        errors, unscored, error = errors + failed, unscored + unread, error or why
+    return Answers(chosen, errors, unscored, error)
 
 
 Sheets = Mapping[Way, Sequence[Answered]]

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hansei.core.errors import BadInput
@@ -82,6 +82,8 @@ class Settings:
 
 def run(settings: Settings) -> Result:
     """Ask every question, read the answers, and set them beside the baselines. Raises BadInput."""
+    from hansei.steps.ask import first_error
+
     started = time.monotonic()
     check_installed()
     everything = _items(settings)
@@ -97,8 +99,10 @@ def run(settings: Settings) -> Result:
             rows=[],
             notes=[f"{len(items)} questions{model}; nothing was run"],
         )
-    answers = _answers(settings, items, asked) if settings.model else []
+    attempts = _asked(settings, asked) if settings.model else {}
+    answers = [read(item, way, attempts[f"{item.id}/{way}"]) for item in items for way, _ in item.ways() if attempts]
     result = tables(settings, items, answers, known, time.monotonic() - started)
+    result = replace(result, notes=[*result.notes, *first_error(list(attempts.values()))])
     if settings.out is None:
         return result
     from hansei.core.output import with_files
@@ -144,8 +148,8 @@ def _items(settings: Settings) -> list[Item]:
     return [item for item in items if not settings.domain or item.domain in settings.domain]
 
 
-def _answers(settings: Settings, items: Sequence[Item], asked: Sequence[Prompt]) -> list[Answer]:
-    """What the model says to each question in each way, kept in the journal of --out."""
+def _asked(settings: Settings, asked: Sequence[Prompt]) -> dict[str, Attempt]:
+    """What the model says to each prompt, by the prompt's id; kept in the journal of --out."""
     from hansei.core.journal import Journal
     from hansei.models.load import load
     from hansei.steps.ask import ask
@@ -156,10 +160,7 @@ def _answers(settings: Settings, items: Sequence[Item], asked: Sequence[Prompt])
     model = load(str(settings.model), base_url=settings.base_url, **more)
     sampling = Sampling(max_new_tokens=settings.max_new_tokens)
     with tempfile.TemporaryDirectory() as passing, Journal.open(settings.out or passing) as journal:
-        attempts: dict[str, Attempt] = {
-            attempt.prompt_id: attempt for attempt in ask(model, asked, sampling, journal, label="ask science")
-        }
-    return [read(item, way, attempts[f"{item.id}/{way}"]) for item in items for way, _ in item.ways()]
+        return {attempt.prompt_id: attempt for attempt in ask(model, asked, sampling, journal, label="ask science")}
 
 
 def _notes(settings: Settings, items: Sequence[Item], outcomes: Mapping[str, int]) -> list[str]:

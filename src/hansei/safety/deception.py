@@ -232,6 +232,7 @@ def run(settings: Settings) -> Result:
     """Plays the conditions, and returns a row of rates for each; writes chart and result into `settings.out`."""
     from hansei.core.result import Result
     from hansei.safety import deception_rows as rows
+    from hansei.steps.ask import first_error
 
     conditions = scene.chosen(settings.variant)
     if settings.dry_run:
@@ -242,7 +243,7 @@ def run(settings: Settings) -> Result:
     with _journal(settings.out) as journal:
         played = play(model, conditions, settings.samples, settings.sampling, judge, journal)
         notes = [f"who decides on reports and answers: {judge.name} {judge.version}", *rows.NOTES]
-        notes += [f"the first error: {p.attempt.error}" for p in played["act"] if p.attempt.error][:1]
+        notes += first_error([p.attempt for p in played["act"]])
         if judge.model is not None:
             notes += rows.agreement(played, journal)
     result = rows.result(_shown(settings), conditions, played, notes, judge, time.monotonic() - started)
