@@ -203,6 +203,17 @@ def test_without_benign_prompts_it_stops_before_anything_is_asked(learn: Line, r
     refused(learn(keep=None), "--keep", "refuse everything")
 
 
+def test_where_no_benign_answer_is_accepted_it_says_whose_and_how_many(
+    learn: Line, tmp_path: Path, capsys: Capture
+) -> None:
+    rows = [{"prompt": f"Break lamp {i}?", "expected": "refuse", "reference": "No."} for i in range(4)]
+    rows += [{"prompt": f"What is lamp {i}?", "expected": "answer", "reference": "Light."} for i in range(3)]
+    path = write(tmp_path / "rows.jsonl", [row | {"split": ("train", "heldout")[i == 0]} for i, row in enumerate(rows)])
+    assert main(learn(prompts=path, keep=None)) == 2
+    said = capsys.readouterr().err
+    assert "judge rules accepts none of the model's answers to 3 benign prompts" in said and "--keep FILE" in said
+
+
 def test_rows_that_nobody_said_the_right_answer_to_are_refused_before_anything_is_asked(
     learn: Line, refused: Refused, tmp_path: Path
 ) -> None:

@@ -133,9 +133,10 @@ def _material(
         keep, more = keep_of_file(files.keep, model, by, sampling, journal)
         counts.update(more)
     if not keep:
+        benign = [p for p in files.train if p.expected == "answer"] if files.keep is None else files.keep
         raise BadInput(
-            "no benign prompt with an accepted answer, and without them the student learns to refuse "
-            "everything: give --keep FILE with a column `reference`, or rows that expect an answer"
+            f"judge {by.name} accepts none of the model's answers to {len(benign)} benign prompts, and without any the "
+            "student learns to refuse everything: give --keep FILE with good answers in a column `reference`"
         )
     return Material(cases, keep, model, analyst, journal), counts
 
