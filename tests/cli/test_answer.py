@@ -88,6 +88,12 @@ def test_a_dry_run_counts_every_call_and_asks_nothing(made: tuple[Path, list[str
     dry = [*command[:where], str(tmp_path / "new"), *command[where + 1 :], "--dry-run", "--json"]
     assert main(dry) == 0
     assert last_json(capsys)["calls"] == 6 and not (tmp_path / "new").exists()
+    served = [*dry, "--judge", "openai:judge"]
+    assert main(served) == 0
+    assert "unknown: say --judge-price IN OUT" in last_json(capsys)["parts"][-1]["cost"]
+    assert main([*served, "--judge-price", "0", "1000"]) == 0
+    judged = last_json(capsys)["parts"][-1]
+    assert judged["who"] == "judge" and judged["dollars"] == judged["answer_tokens"] / 1000 > 0
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,8 @@ def test_a_dry_run_counts_every_call_and_asks_nothing(made: tuple[Path, list[str
         (["--passages", "nowhere.jsonl"], "there is no such file"),
         (["--judge", " "], "judge: is empty"),
         (["--price", "1", "2"], "price: is what an openai: model asks"),
+        (["--judge-price", "1", "2"], "judge_price: is what an openai: model asks"),
+        (["--base-url", "http://x/v1"], "give --model openai:NAME or --filter-model openai:NAME"),
         (["--context", "silver", "--filter-model", "x"], "context silver asks no filter"),
         (["--context", "silver"], "question odd: has no passages"),
     ],

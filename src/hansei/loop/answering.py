@@ -31,7 +31,7 @@ from hansei.steps.questions import as_truth, read_questions, with_passages
 
 INDEX = "index"
 """Folder of a run that holds the index of its passages."""
-UNTOLD = ("out", "dry_run", "price")
+UNTOLD = ("out", "dry_run", "price", "judge_price")
 """Settings that a run's results don't depend on."""
 
 
@@ -149,7 +149,7 @@ def _estimate(settings: AnswerSettings, there: _Questions) -> Estimate:
     work = asked(prompts, settings.max_new_tokens) * there.method.calls
     parts = [
         Part("model", settings.model, work, "--price", settings.price),
-        judge_part(settings.judge, judging(prompts, settings.max_new_tokens), None),
+        judge_part(settings.judge, judging(prompts, settings.max_new_tokens), settings.judge_price),
     ]
     return reckon(parts, {"questions": len(prompts)}, settings.device)
 

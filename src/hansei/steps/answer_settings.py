@@ -36,6 +36,8 @@ class AnswerSettings:
     numbers), rules, or a model's name. Questions without an answer stay unscored."""
     judge_base_url: str | None = None
     """Address of the server of an openai: judge."""
+    judge_price: Price | None = None
+    """What an openai: judge costs, as --price."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     dtype: str = "auto"
@@ -58,6 +60,7 @@ class AnswerSettings:
         at_least(self, 1, "max_new_tokens", "limit", "top_k")
         at_least(self, 0, "temperature", "seed")
         check_price("price", self.price, [self.model])
+        check_price("judge_price", self.judge_price, [self.judge])
         asked = [f.name for f in fields(self) if f.name == "model" or f.name.endswith("_model")]  # a method's own too
         check_address(self, "base_url", *asked)
         check_address(self, "judge_base_url", "judge")
