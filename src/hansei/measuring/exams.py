@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from hansei.core.errors import BadInput
-from hansei.core.files import check_writable, write_atomic
+from hansei.core.files import check_writable
+from hansei.core.output import with_files
 from hansei.core.records import Figure
 from hansei.core.result import Result
 from hansei.core.rows import read_rows, read_text
@@ -111,11 +112,7 @@ def run(settings: Settings) -> Result:
         unscored=sum(missing.values()),
         seconds=time.monotonic() - started,
     )
-    if settings.out:
-        place = Path(settings.out) / "result.json"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(place, json.dumps(result.to_json(), indent=1) + "\n")
-    return result
+    return with_files(result, settings.out, {}) if settings.out else result
 
 
 def score(exam: Exam, points: Mapping[str, float], seed: int = 0) -> dict[str, Figure]:
