@@ -125,9 +125,8 @@ def test_a_tiny_random_model_is_measured_by_any_reformulator(
     llama_folder: str, server: tuple[str, Counter[str]], prompts: str, tmp_path: Path
 ) -> None:
     url, _ = server
-    settings = served(
-        url, prompts, model=llama_folder, base_url=None, judge=("rules",), attempts=2, max_new_tokens=8, device="cpu"
-    )
+    local = {"model": llama_folder, "base_url": None, "judge": ("rules",), "judge_base_url": None, "device": "cpu"}
+    settings = served(url, prompts, **local, attempts=2, max_new_tokens=8)
     made = run(settings)
     assert made.errors == 0 and made.rows[0]["past_tense_success"].n + made.unscored > 0
     assert made.rows == run(settings).rows, "the same seed draws the same answers"
@@ -147,7 +146,8 @@ def test_a_local_model_can_reformulate_for_itself(llama_folder: str, prompts: st
 
 def test_a_reformulator_that_refuses_is_counted(server: tuple[str, Counter[str]], prompts: str) -> None:
     url, asked = server
-    made = run(served(url, prompts, reformulator="openai:target", judge=("rules",), tenses=("past",)))
+    how: dict[str, Any] = {"reformulator": "openai:target", "judge": ("rules",), "judge_base_url": None}
+    made = run(served(url, prompts, **how, tenses=("past",)))
     assert "12 reformulations, 8 of them repeats and 12 refusals in place of one" in str(made)
     assert set(asked) == {"target"}
 

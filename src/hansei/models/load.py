@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
-from hansei.models.names import ENDPOINT as ENDPOINT
+from hansei.models.names import ENDPOINT
 from hansei.town.districts import district, district_of
 
 if TYPE_CHECKING:

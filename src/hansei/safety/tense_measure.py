@@ -21,6 +21,7 @@ from hansei.core.files import write_atomic
 from hansei.core.inputs import read_prompts
 from hansei.core.records import Prompt, Sampling
 from hansei.core.result import Result
+from hansei.models.names import check_address
 from hansei.safety import tense as method
 from hansei.safety import tense_tables as tables
 from hansei.safety.tense import Mode, Reformulate, Tense
@@ -84,6 +85,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises BadInput for settings that measure nothing."""
+        check_address(self, "base_url", "model")
+        check_address(self, "reformulator_base_url", "reformulator")
+        check_address(self, "judge_base_url", "judge")
         for name, least in (("attempts", 1), ("max_new_tokens", 1), ("limit", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -150,22 +154,16 @@ def _requests(settings: Settings) -> tuple[list[Prompt], list[Prompt]]:
 
 def _loaded(settings: Settings) -> tuple[Model, Model | None, dict[str, Judge]]:
     """The target, the reformulating model where there is one, and the judges."""
-    from hansei.judges.load import load_judge
-    from hansei.models.load import load
+    from hansei.judges.load import load_judge_beside
+    from hansei.models.load import load_beside
 
-    def place(name: str) -> dict[str, Any]:
-        return {} if name.startswith("openai:") else {"device": settings.device, "dtype": settings.dtype}
-
-    model = load(settings.model, base_url=settings.base_url, **place(settings.model))
+    place: dict[str, Any] = {"device": settings.device, "dtype": settings.dtype}
+    model = load_beside(settings.model, settings.base_url, **place)
     helper, name, url = None, settings.reformulator, settings.reformulator_base_url
     if name != "town":
         same = (name, url) == (settings.model, settings.base_url)
-        helper = model if same else load(name, base_url=url, **place(name))
-    judges = {}
-    for name in settings.judge:
-        url = settings.judge_base_url if name.startswith("openai:") else None
-        judges[name] = load_judge(name, base_url=url, **place(name))
-    return model, helper, judges
+        helper = model if same else load_beside(name, url, **place)
+    return model, helper, {name: load_judge_beside(name, settings.judge_base_url, **place) for name in settings.judge}
 
 
 def _reformulator(settings: Settings, helper: Model | None, journal: Journal) -> Reformulate:
