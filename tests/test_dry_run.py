@@ -24,7 +24,6 @@ from hansei.loop import (
     rejudge,
     speed,
 )
-from hansei.loop import work as loop_work
 from hansei.loop.estimate import Estimate
 from hansei.loop.settings import LearnSettings
 from hansei.steps.compare import Comparison
@@ -50,7 +49,6 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeModel]:
         "openai:wise": FakeModel(analyst, fingerprint="wise"),
         "openai:judge": FakeModel(judge, fingerprint="judge"),
     }
-    monkeypatch.setattr(loop_work, "load", lambda name, **_: known[name])
     monkeypatch.setattr("hansei.models.load.load", lambda name, **_: known[name])
     return known
 

@@ -41,7 +41,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeModel]:
         "openai:base": FakeModel(say, fingerprint="base"),
         "openai:student": FakeModel(student, fingerprint="student"),
     }
-    monkeypatch.setattr(loop_work, "load", lambda name, **_: known[name])
+    monkeypatch.setattr("hansei.models.load.load", lambda name, **_: known[name])
     return known
 
 
