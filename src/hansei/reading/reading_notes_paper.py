@@ -42,15 +42,15 @@ class Settings:
     """Seeds of the trainings."""
     rows: tuple[str, ...] = ROWS
     """once, sentence, notes, equal, hybrid: which models are tuned."""
-    steps: tuple[int, ...] = (40, 80, 120)
+    steps: tuple[int, ...] = (40, 80, 160)
     """Optimiser steps that are tried for every row."""
-    learning_rate: float = 5e-4
+    adapter: Literal["none", "lora"] = "lora"
+    """A LoRA adapter is tuned, or all weights (which want a lower learning rate)."""
+    learning_rate: float = 1e-3
     """Of AdamW."""
-    adapter: Literal["none", "lora"] = "none"
-    """Tune all weights, or a LoRA adapter (which wants a higher learning rate)."""
-    batch: int = 16
+    batch: int = 8
     """Lessons a step."""
-    train: int = 240
+    train: int = 400
     """Questions of each kind that teach."""
     proof: int = 100
     """Held-out questions of each kind."""
