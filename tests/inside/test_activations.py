@@ -147,7 +147,7 @@ def test_bad_input_is_one_clear_line(text: Path, collection: Path, llama_folder:
         (lambda: collecting(layer="model.layer.1"), "did you mean 'model.layers.1'"),
         (lambda: collecting(layer="model.layers.0.self_attn.q_proj.lora"), "no module"),
         (lambda: collecting(model="openai:gpt"), "gives no activations"),
-        (lambda: collecting(column="body"), r"text.jsonl:1: text in the field 'body' was expected, found text"),
+        (lambda: collecting(column="body"), r"text.jsonl, line 1: text in the field 'body' was expected, found text"),
         (lambda: collecting(text=str(tmp_path / "empty.txt")), "no text in it"),
         (lambda: collecting(text=str(tmp_path / "none.txt")), "there is none: check the path"),
         (lambda: collecting(skip=64), "skip: expected 0 to 63"),
