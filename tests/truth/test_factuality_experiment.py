@@ -33,24 +33,22 @@ def test_every_way_that_the_search_tried_is_a_row_over_its_seeds() -> None:
     assert tried["correct_claims"].low == -0.25  # both draws may be the first seed
 
 
-def test_cells_of_one_seed_are_joined_with_the_base_and_the_sft_student_once() -> None:
+def test_ways_with_other_settings_are_rows_of_their_own() -> None:
     ids = [p.id for p in cells.chosen_on()]
     ways = [{"reward": "reference", "beta": beta, "gamma": gamma} for beta, gamma in ((0.2, 3.0), (0.1, 3.25))]
-    found = [
+    seeds = [
         {
-            "cell": {"seed": seed},
-            "rows": [row("base", 4, 4, ids), row("SFT", 4, 4, ids), row("tuned", seed, 1, ids) | way],
+            "rows": [
+                row("base", 4, 4, ids),
+                row("SFT", 4, 4, ids),
+                *(row("tuned", seed + n, 1, ids) | w for n, w in enumerate(ways)),
+            ]
         }
         for seed in (1, 2)
-        for way in ways
     ]
-    joined = outcome.joined(found)
-    assert [[r["row"] for r in seed["rows"]] for seed in joined] == [["base", "SFT", "tuned", "tuned"]] * 2
-    assert [seed["rows"][3]["correct"][ids[0]] for seed in joined] == [1, 2]
-    assert [r["row"] for r in outcome.searched(joined)][2:] == [
-        "tuned: gamma 3, beta 0.2",
-        "tuned: gamma 3.25, beta 0.1",
-    ]
+    found = outcome.searched(seeds)
+    assert [r["row"] for r in found][2:] == ["tuned: gamma 3, beta 0.2", "tuned: gamma 3.25, beta 0.1"]
+    assert [r["correct_claims"].value for r in found][2:] == [1.5, 2.5]
 
 
 def point(reward: str, beta: float, wrong: float, kept: float) -> dict[str, Any]:
@@ -75,12 +73,7 @@ def test_the_choice_has_the_fewest_wrong_claims_among_those_that_keep_enough() -
 
 def test_both_kinds_of_reward_have_the_same_search() -> None:
     ways = {
-        name: [
-            (r.learning_rate, r.beta, r.steps, r.gamma)
-            for runs in experiment.search()
-            for r in runs
-            if r.reward == name
-        ]
+        name: [(r.learning_rate, r.beta, r.steps, r.gamma) for r in experiment.search() if r.reward == name]
         for name in ("reference", "max")
     }
     assert ways["reference"] == ways["max"] and len(ways["max"]) > 1

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
+from hansei.core.seeds import reported
 from hansei.steps.pool import Pool
 
 if TYPE_CHECKING:
@@ -63,16 +64,12 @@ class Settings:
             raise BadInput("papers run past-tense: seeds, attempts and workers must be 1 or more")
         if any(not 0 <= share <= 1 for share in self.shares) or len(set(self.shares)) < len(self.shares):
             raise BadInput(f"shares {self.shares}: different shares from 0 to 1 were expected")
-        if not 0 <= self.first_seed <= SEARCH_SEED - self.seeds:
-            raise BadInput(
-                f"first_seed {self.first_seed}: {self.seeds} seeds from 0 or more, below {SEARCH_SEED}, were expected: "
-                "that one is the search's"
-            )
+        _ = self.chosen_seeds
 
     @property
     def chosen_seeds(self) -> range:
-        """The seeds that are reported."""
-        return range(self.first_seed, self.first_seed + self.seeds)
+        """The seeds that are reported. Raises BadInput where one of them is the search's."""
+        return reported(self.first_seed, self.seeds, SEARCH_SEED)
 
 
 def run(settings: Settings) -> Result:

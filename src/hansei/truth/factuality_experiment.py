@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
 from hansei.core.result import Result
+from hansei.core.seeds import reported
 
 if TYPE_CHECKING:
     from hansei.truth.factuality_cells import Reward, Run
 
 VERSION = "6"
 SEARCH_SEEDS = (1000, 1001)
-TRIED = ((3.0, (0.2, 0.3)), (3.25, (0.1,)))
-"""Length penalties, and the values of beta with each, to choose from. A life has two to six facts, four on average:
+TRIED = ((3.0, 0.2), (3.0, 0.3), (3.25, 0.1))
+"""Length penalties and values of beta to choose from. A life has two to six facts, four on average:
 with a penalty near 3 longer ones win where the base knows much and shorter ones where it does not. With 3 and beta 0.1
 students end lives early also where the base knows all of the person."""
 RATE, STEPS = 1.2e-4, 240
@@ -68,11 +69,12 @@ class Settings:
         """Raises BadInput for numbers that make no experiment."""
         if self.seeds < 1 or self.workers < 1:
             raise BadInput("papers run factuality: seeds and workers must be 1 or more")
-        if not 0 <= self.first_seed <= SEARCH_SEEDS[0] - self.seeds:
-            raise BadInput(
-                f"first_seed {self.first_seed}: {self.seeds} seeds from 0 or more, below {SEARCH_SEEDS[0]}, were "
-                "expected: those from there on are the search's"
-            )
+        _ = self.chosen_seeds
+
+    @property
+    def chosen_seeds(self) -> range:
+        """The seeds that are reported. Raises BadInput where one of them is the search's."""
+        return reported(self.first_seed, self.seeds, SEARCH_SEEDS[0])
 
 
 def run(settings: Settings) -> Result:
@@ -87,7 +89,7 @@ def run(settings: Settings) -> Result:
     print(estimate(settings), flush=True)
     if settings.dry_run:
         return Result(name="factuality", kind="paper", settings=asdict(settings), rows=())
-    seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
+    seeds = settings.chosen_seeds
     started = time.monotonic()
     with (
         Journal.open(Path(settings.out)) as journal,
@@ -97,8 +99,7 @@ def run(settings: Settings) -> Result:
         if settings.quick:
             runs = [_run(name, 0.2, 3.0, QUICK) for name in REWARDS]
         else:
-            parts = [Cell(seed, runs, "validation") for seed in SEARCH_SEEDS for runs in search()]
-            tried = outcome.joined(pool.run(run_cell, parts, "search"))
+            tried = pool.run(run_cell, [Cell(seed, search(), "validation") for seed in SEARCH_SEEDS], "search")
             runs = choose(outcome.points(tried))
         cells = [Cell(seed, tuple(runs), "heldout") for seed in seeds]
         found = pool.run(run_cell, cells, "seeds")
@@ -132,9 +133,9 @@ def run(settings: Settings) -> Result:
     )
 
 
-def search() -> list[tuple[Run, ...]]:
-    """The same trainings with the reference and without, those of a length penalty together."""
-    return [tuple(_run(name, beta, gamma) for name in REWARDS for beta in betas) for gamma, betas in TRIED]
+def search() -> tuple[Run, ...]:
+    """The same trainings with the reference and without; all share their samples."""
+    return tuple(_run(name, beta, gamma) for name in REWARDS for gamma, beta in TRIED)
 
 
 def _run(reward: Reward, beta: float, gamma: float, steps: int = STEPS) -> Run:
@@ -168,12 +169,11 @@ def _wrong(point: Mapping[str, Any]) -> float:
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
     searches = 0 if settings.quick else len(SEARCH_SEEDS)
-    tries, students = sum(map(len, search())) * searches, settings.seeds * len(REWARDS)
-    cells = searches * len(TRIED) + settings.seeds
+    tries, students = len(search()) * searches, settings.seeds * len(REWARDS)
     trained = tries * STEPS + students * (QUICK if settings.quick else STEPS)
-    measured = tries + 2 * searches * len(TRIED) + students + 3 * settings.seeds
+    measured = tries + 2 * searches + students + 3 * settings.seeds
     seconds = (
-        cells * SECONDS["samples"]
+        (searches + settings.seeds) * SECONDS["samples"]
         + settings.seeds * SECONDS["best of ten"]
         + trained * SECONDS["step"]
         + measured * SECONDS["measured"]

@@ -34,14 +34,6 @@ PARTS: dict[str, Which] = {
 """The same table for some of the people, and for the wording that no lesson uses."""
 
 
-def joined(found: Cells) -> list[dict[str, Any]]:
-    """Cells of one seed as one: the base and the SFT student, which each of them has, once."""
-    seeds: dict[int, dict[str, Mapping[str, Any]]] = {}
-    for cell in found:
-        seeds.setdefault(cell["cell"]["seed"], {}).update({_way(row): row for row in cell["rows"]})
-    return [{"rows": list(rows.values())} for rows in seeds.values()]
-
-
 def points(found: Cells) -> list[dict[str, Any]]:
     """Every way of tuning that was tried: its settings, and its changes against the base over seeds and people."""
     named = _by_row(found, _way)
