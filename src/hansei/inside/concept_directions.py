@@ -29,8 +29,6 @@ class Space:
     """Mean of all rows."""
     root_dd: Array | None
     """Cov^(-1/2), symmetric; None in the Euclidean space, which is only centred."""
-    rank: int
-    """Directions in which the rows vary."""
 
     def vectors(self, rows_Nd: NDArray[np.floating]) -> Array:
         """The rows in this space, N x d."""
@@ -53,7 +51,7 @@ def space_of(rows: Callable[[int, int], NDArray[np.floating]], tokens: int, *, w
     if not np.isfinite(mean_d).all():
         raise BadInput("the unembedding holds values that are no finite numbers: is the file whole?")
     if not whiten:
-        return Space(mean_d, None, len(mean_d))
+        return Space(mean_d, None)
     cov_dd = np.zeros((len(mean_d), len(mean_d)))
     for block in read():
         centred = block - mean_d
@@ -63,7 +61,7 @@ def space_of(rows: Callable[[int, int], NDArray[np.floating]], tokens: int, *, w
     if values_d[-1] <= 0 or not kept.any():
         raise BadInput("the unembedding's rows are all the same: is it a trained model?")
     half_dr = vectors_dd[:, kept] / values_d[kept] ** 0.25
-    return Space(mean_d, half_dr @ half_dr.T, int(kept.sum()))
+    return Space(mean_d, half_dr @ half_dr.T)
 
 
 def ledoit_wolf(square_norms_n: Array, frobenius: float, d: int) -> tuple[float, float]:

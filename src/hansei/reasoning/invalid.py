@@ -202,10 +202,6 @@ def _language(text: str, spans: Sequence[Span]) -> list[str]:
     return [text[a:b] for a, b in zip(cuts[::2], cuts[1::2], strict=True)]
 
 
-def _spoken_in(s: Solved, recognise: Recogniser) -> list[str]:
-    return _language(s.explanation, recognise(s.explanation, s.question))
-
-
 def _incoherent_language(s: Solved, rng: random.Random, _: Sequence[Solved], recognise: Recogniser) -> Wrong:
     spans = recognise(s.explanation, s.question)
     language = _language(s.explanation, spans)

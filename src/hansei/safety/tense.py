@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
@@ -41,7 +41,6 @@ from hansei.town import workshop
 
 Tense = Literal["present", "reworded", "past", "future"]
 """`present`: the request itself. `reworded`: fresh reformulations in the present tense."""
-TENSES: tuple[Tense, ...] = get_args(Tense)
 Mode = Literal["paper", "independent"]
 VERSION = "1"
 """Changes with the reformulation prompt."""

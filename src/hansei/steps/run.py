@@ -22,7 +22,7 @@ from hansei.core.errors import BadInput
 from hansei.core.files import write_atomic
 from hansei.core.journal import FILE, Journal
 from hansei.core.keys import content_key
-from hansei.core.records import Attempt, Prompt, Record, Verdict, from_json
+from hansei.core.records import Attempt, Record, Verdict, from_json
 from hansei.steps.compare import Answers, Comparison
 
 LAYOUT = 1
@@ -156,11 +156,6 @@ def answers_of(journal: Journal, rows: Mapping[str, Row]) -> dict[str, Answers]:
         )
         for name, row in rows.items()
     }
-
-
-def proof_prompts(journal: Journal) -> list[Prompt]:
-    """The prompts that the run's table is measured on: held-out ones and the capability file's."""
-    return [p for p in stored(journal, "prompt", Prompt) if p.split == "heldout"]
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:

@@ -11,7 +11,7 @@ Legend: M people, T tokens a line (5: a full stop that opens the line, first nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -91,9 +91,3 @@ class Ledger:
         reach_M = np.cumsum(self.probabilities)
         while True:
             yield from self.lines[np.searchsorted(reach_M, rng.random(_DRAWN) * reach_M[-1], side="right")].tolist()
-
-
-def text(line: Sequence[int]) -> str:
-    """A line of tokens as people read it."""
-    first, family, good, place = (WORDS[token] for token in line[1:])
-    return f"{first} {family}: {good}, {place}"

@@ -11,14 +11,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 from hansei.core.records import Prompt, Split, user
 from hansei.town.letters_words import ASK, ASK_HELDOUT, DAYS, GIVEN, STATES, STYLE, THINGS
 
-BASE_PATH = Path(__file__).parent / "letters_base"
-"""The shipped base."""
 Shelf = Literal["textbook", "validation", "heldout"]
 WRITERS: dict[Shelf, int] = {"textbook": 100, "validation": 10, "heldout": 20}
 OWN = 0.85

@@ -10,7 +10,6 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hansei.core.errors import BadInput
@@ -19,8 +18,6 @@ from hansei.core.records import Prompt, Split, user
 from hansei.town import registry_phrasing as say
 from hansei.town.registry_words import GIVEN, VALUES
 
-BASE_PATH = Path(__file__).parent / "registry_base"
-"""The shipped base."""
 MOST = 200
 """How often the people of the first rank are met."""
 RANKS = 150

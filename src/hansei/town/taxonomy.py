@@ -10,10 +10,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-BASE_PATH = Path(__file__).parent / "taxonomy_base"
-"""The shipped base."""
 ROOT = "thing"
 
 Node = Mapping[str, "Node"] | str
