@@ -94,6 +94,12 @@ def test_an_address_is_for_whichever_of_the_compared_models_is_served(url: str, 
         assert tuple(compared.rows) == both and compared.rows["openai:student"].counts["error"] == 0
     with pytest.raises(BadInput, match=r"judge_base_url: .* found none: give --judge openai:NAME"):
         CompareSettings(what=both, base_url=url, judge_base_url=url, **how)
+    with pytest.raises(BadInput, match=r"device: is a setting of local models, and none is used, found openai:student"):
+        compare_runs(CompareSettings(what=("openai:student",), base_url=url, **how))
+    with pytest.raises(BadInput, match=r"device: .* found openai:student: leave"):
+        compare_runs(CompareSettings(what=(how["out"], "openai:student"), base_url=url, device="cpu", judge="rules"))
+    with pytest.raises(BadInput, match=r"device: .* found none: leave"):
+        compare_runs(CompareSettings(what=(how["out"],), device="cpu"))
 
 
 def test_a_local_model_learns_from_an_analyst_behind_a_server(url: str, prompts: str, tmp_path: Path) -> None:

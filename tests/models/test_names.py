@@ -13,7 +13,7 @@ import pytest
 
 import hansei
 from hansei.core.errors import BadInput
-from hansei.models.names import check_address, check_tunable
+from hansei.models.names import check_address, check_place, check_tunable
 
 SOURCE = Path(hansei.__file__).parent
 NEEDED: dict[str, dict[str, Any]] = {
@@ -59,6 +59,40 @@ def test_an_address_that_nobody_is_asked_at_is_refused_by_every_command(module: 
         kind(**values, **{address: "http://localhost:1/v1"})
 
 
+def placed() -> list[Any]:
+    """Every settings class with a device and a server's address.
+
+    But those whose own model is tuned and thus local, and that of compare, which tells runs from models by their files.
+    """
+    classes = {(param.values[0], param.values[1]) for param in addressed()}
+    kinds = [(module, name, getattr(importlib.import_module(str(module)), str(name))) for module, name in classes]
+    kinds = [one for one in kinds if not one[0].endswith("_own") and one[1] != "CompareSettings"]
+    found = [(module, name) for module, name, kind in kinds if hasattr(kind, "device")]
+    return [pytest.param(*where, id=f"{where[0]}-{where[1]}") for where in sorted(found)]
+
+
+def served(kind: Any, module: str) -> dict[str, Any]:
+    """Settings of that class by which every model that is asked is behind a server, and no judge is a model."""
+    hints = typing.get_type_hints(kind)
+    needed = {f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING}
+    values = {field: some(hints[field]) for field in needed} | NEEDED.get(module, {})
+    values |= {"judge": ("rules",) if hints["judge"] == tuple[str, ...] else "rules"} if "judge" in hints else {}
+    return values | ({"model": "openai:x"} if "model" in hints else {})
+
+
+@pytest.mark.parametrize("setting", ["device", "dtype"])
+@pytest.mark.parametrize(("module", "name"), placed())
+def test_a_device_that_no_model_runs_on_is_refused_by_every_command(module: str, name: str, setting: str) -> None:
+    kind = getattr(importlib.import_module(module), name)
+    values = served(kind, module)
+    kind(**values)
+    refused = values | {setting: "cpu"}
+    with pytest.raises(BadInput, match=rf"^{setting}: is a setting of local models, and none is used, found"):
+        kind(**refused)
+    role = "model" if "model" in values else "judge"
+    kind(**refused | {role: "folder" if isinstance(values[role], str) else ("rules", "folder")})
+
+
 @dataclasses.dataclass
 class Some:
     """Settings that name models in all three ways."""
@@ -66,6 +100,8 @@ class Some:
     model: str = "folder"
     judges: tuple[str, ...] = ("rules", "openai:judge")
     helper: str | None = None
+    device: str = "auto"
+    device_map: str | None = None
     url: str | None = "http://localhost:1/v1"
 
 
@@ -76,6 +112,15 @@ def test_one_of_several_models_may_be_asked_at_the_address() -> None:
         check_address(Some(), "url", "helper")
     with pytest.raises(BadInput, match="found folder: give --model openai:NAME or --helper openai:NAME"):
         check_address(Some(), "url", "model", "helper")
+
+
+def test_one_of_several_models_may_run_on_the_device() -> None:
+    check_place(Some(device="cpu"), ["openai:x", None, "folder"])
+    check_place(Some(), [None])
+    with pytest.raises(BadInput, match="device: is a setting of local models, and none is used, found openai:x: leave"):
+        check_place(Some(device="cpu"), ["openai:x", None])
+    with pytest.raises(BadInput, match=r"^device_map: .* found none: leave it out"):
+        check_place(Some(device_map="auto"), [])
 
 
 def test_a_model_behind_a_server_can_t_be_tuned() -> None:

@@ -14,6 +14,11 @@ COMPARING = ("reference", "exact-match", "number")
 """Those of them that compare with right answers (`hansei.judges.reference.accepted`)."""
 
 
+def judge_models(*names: str) -> list[str]:
+    """Those of the judges' names that are models' names."""
+    return [name for name in names if name not in WITHOUT_MODEL]
+
+
 def load_judge(
     name: str,
     *,
@@ -49,15 +54,21 @@ def load_judge(
 
 
 def load_judge_beside(
-    name: str, base_url: str | None, *, mode: Literal["binary", "rating"] | None = None, **local: Any
+    name: str,
+    base_url: str | None,
+    *,
+    mode: Literal["binary", "rating"] | None = None,
+    threshold: int | None = None,
+    **local: Any,
 ) -> Judge:
     """A judge that is used beside other models and judges, under one command's settings.
 
     `base_url` is for judges that are endpoints and `local` (device, dtype, device_map) for the others: what a judge has
-    no use for is then another one's. The settings see to it that there is one (`hansei.models.names.check_address`).
+    no use for is then another one's. The settings see to it that there is one (`check_address` and
+    `check_place` of `hansei.models.names`).
     """
     place = {"base_url": base_url} if name.startswith(ENDPOINT) else local
-    return load_judge(name, mode=mode, **place)
+    return load_judge(name, mode=mode, threshold=threshold, **place)
 
 
 def _without_model(name: str) -> Judge:

@@ -7,7 +7,8 @@ from typing import Literal
 
 from hansei.core.errors import BadInput
 from hansei.core.settings import at_least, filled
-from hansei.models.names import check_address
+from hansei.judges.load import judge_models
+from hansei.models.names import check_address, check_place
 from hansei.steps.prices import Price, check_price
 
 METHODS = {
@@ -74,6 +75,11 @@ class ProbeSettings:
         check_price("judge_price", self.judge_price, [self.judge])
         check_address(self, "base_url", "model")
         check_address(self, "judge_base_url", "judge")
+        check_place(self, self._models())
+
+    def _models(self) -> list[str | None]:
+        """Names of the models that are asked."""
+        return [self.model, *judge_models(self.judge)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +128,9 @@ class LearnSettings(ProbeSettings):
         check_price("analyst_price", self.analyst_price, [self.analyst] if self.analyst else [])
         check_address(self, "analyst_base_url", "analyst")
 
+    def _models(self) -> list[str | None]:
+        return [*super()._models(), self.analyst]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RejudgeSettings:
@@ -148,6 +157,7 @@ class RejudgeSettings:
     def __post_init__(self) -> None:
         check_price("judge_price", self.judge_price, [self.judge])
         check_address(self, "judge_base_url", "judge")
+        check_place(self, judge_models(self.judge))
 
 
 @dataclass(frozen=True, kw_only=True)

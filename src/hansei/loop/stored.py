@@ -11,12 +11,13 @@ from typing import Any
 from hansei.core.errors import BadInput
 from hansei.core.journal import FILE, Journal
 from hansei.core.records import Lesson, Message, Prompt, by_id
+from hansei.judges.load import judge_models
 from hansei.judges.protocol import Judge
 from hansei.loop.ahead import foretold, judge_part, judging, of_comparison
 from hansei.loop.estimate import Estimate, reckon
 from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
 from hansei.loop.work import Say, answer, identity, judge_of, judged, model_of, read, tell
-from hansei.models.names import ENDPOINT
+from hansei.models.names import ENDPOINT, PLACE, check_place
 from hansei.models.protocol import Model
 from hansei.steps import run
 from hansei.steps.ask import plain
@@ -116,6 +117,7 @@ def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings, s
     with Journal.open(out, read_only=True) if settings.dry_run else open_stored(out) as journal:
         there = load_run(out, journal)
         asked = _as_asked(there, settings)
+        check_place(asked, [*models, *judge_models(str(asked.judge))])
         again = 0 if settings.judge is None else len(there.rows)  # the stored answers, by another judge
         planned = foretold(settings, lambda: of_comparison(asked, models, there.prompts, again), say)
         if planned is not None:
@@ -180,6 +182,7 @@ def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
 
 def _runs(folders: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
     """The rows of several runs over their common prompts; a row that two runs share stands once."""
+    check_place(settings, judge_models(settings.judge or "rules"))
     planned = foretold(settings, lambda: _judging(folders, settings, {"runs": len(folders)}), say)
     if planned is not None:
         return planned
@@ -234,6 +237,7 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
             "--prompts FILE and --out FOLDER"
         )
     asked = replace(settings, judge=settings.judge or "rules")
+    check_place(asked, [*models, *judge_models(str(asked.judge))])
     what = ProbeSettings(
         model=" ".join(models),
         prompts=settings.prompts,
@@ -242,9 +246,6 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
         judge_base_url=settings.judge_base_url,
         prompt_column=settings.prompt_column,
         expected=settings.expected,
-        device=settings.device,
-        dtype=settings.dtype,
-        device_map=settings.device_map,
         max_new_tokens=settings.max_new_tokens,
         temperature=settings.temperature,
         seed=settings.seed,
@@ -255,7 +256,8 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
     planned = foretold(settings, lambda: of_comparison(asked, models, prompts, 0), say)
     if planned is not None:
         return planned
-    depends = identity(what) | {"base_url": settings.base_url}  # of some of the models
+    some = {name: getattr(settings, name) for name in ("base_url", *PLACE)}  # of some of the models
+    depends = identity(what) | some
     with run.open_run(settings.out, depends) as journal:
         run.store(journal, "prompt", prompts)
         by = judge_of(asked)

@@ -29,7 +29,7 @@ from hansei.measuring.judge_tables import (
     trust_row,
     word_rows,
 )
-from hansei.models.names import ENDPOINT, check_address
+from hansei.models.names import check_address, check_place
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -102,11 +102,13 @@ class Settings:
 
     def _check_model_settings(self) -> None:
         """Raises BadInput at settings of judges that are models where none is."""
-        from hansei.judges.load import WITHOUT_MODEL
+        from hansei.judges.load import judge_models
 
         check_address(self, "base_url", "judge")
         given = [name for name in ("mode", "threshold") if getattr(self, name) is not None]
-        if given and all(name in WITHOUT_MODEL or name.startswith(COLUMN) for name in self.judge):
+        models = judge_models(*(name for name in self.judge if not name.startswith(COLUMN)))
+        check_place(self, models)
+        if given and not models:
             raise BadInput(f"{given[0]}: is for judges that are models, found {' '.join(self.judge)}: leave it out")
 
     @property
@@ -152,7 +154,7 @@ def load_judge_of(name: str, settings: Settings, labelled: Sequence[Labelled]) -
             there = ", ".join(map(repr, labelled[0].values))
             raise BadInput(f"{settings.file}: a column {column!r} was expected for the judge {name}, found {there}")
         return column
-    from hansei.judges.load import WITHOUT_MODEL, load_judge
+    from hansei.judges.load import WITHOUT_MODEL, load_judge, load_judge_beside
 
     if name in WITHOUT_MODEL:
         needs = set(settings.says) & set(OUTCOMES)
@@ -162,9 +164,9 @@ def load_judge_of(name: str, settings: Settings, labelled: Sequence[Labelled]) -
                 "column with --expected-column, or take behaviours such as --says refused partial"
             )
         return load_judge(name)
-    return load_judge(
+    return load_judge_beside(
         name,
-        base_url=settings.base_url if name.startswith(ENDPOINT) else None,
+        settings.base_url,
         mode=settings.mode,
         threshold=settings.threshold,
         device=settings.device,

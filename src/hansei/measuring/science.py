@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Prompt, Sampling
@@ -28,7 +27,7 @@ from hansei.measuring.science_answers import Answer, prompts, read
 from hansei.measuring.science_baselines import Baselines, baselines
 from hansei.measuring.science_chemistry import check_installed
 from hansei.measuring.science_items import Item, first_of_each, read_items, shipped
-from hansei.models.names import check_address
+from hansei.models.names import check_address, check_place
 
 POSITIONAL = ("files",)
 
@@ -78,6 +77,7 @@ class Settings:
         if self.model is None and self.examples:
             raise BadInput("measure science: --examples goes with a model: name it with --model")
         check_address(self, "base_url", "model")
+        check_place(self, [self.model])
 
 
 def run(settings: Settings) -> Result:
@@ -154,10 +154,7 @@ def _asked(settings: Settings, asked: Sequence[Prompt]) -> dict[str, Attempt]:
     from hansei.models.load import load
     from hansei.steps.ask import ask
 
-    more: Mapping[str, Any] = {}
-    if (settings.device, settings.dtype) != ("auto", "auto"):
-        more = {"device": settings.device, "dtype": settings.dtype}
-    model = load(str(settings.model), base_url=settings.base_url, **more)
+    model = load(str(settings.model), base_url=settings.base_url, device=settings.device, dtype=settings.dtype)
     sampling = Sampling(max_new_tokens=settings.max_new_tokens)
     with tempfile.TemporaryDirectory() as passing, Journal.open(settings.out or passing) as journal:
         return {attempt.prompt_id: attempt for attempt in ask(model, asked, sampling, journal, label="ask science")}

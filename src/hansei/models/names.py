@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from hansei.core.errors import BadInput
 
 ENDPOINT = "openai:"
 """What the name of a model behind an OpenAI-compatible server begins with."""
+PLACE = ("device", "dtype", "device_map")
+"""Settings that say where and how precisely local models run."""
 
 
 def check_address(settings: Any, address: str, *roles: str) -> None:
@@ -26,6 +30,20 @@ def check_address(settings: Any, address: str, *roles: str) -> None:
         f"{address}: is a server's address, and no model that is asked there is named, "
         f"found {' '.join(names) or 'none'}: give {options}, or leave it out"
     )
+
+
+def check_place(settings: Any, models: Iterable[str | None]) -> None:
+    """Raises BadInput where a setting of PLACE is given and none of the `models` that are asked is local.
+
+    `models` are names, or None where none was named. A device that nothing runs on would be left out in silence.
+    """
+    given = [f.name for f in fields(settings) if f.name in PLACE and getattr(settings, f.name) != f.default]
+    names = [name for name in models if name is not None]
+    if given and all(name.startswith(ENDPOINT) for name in names):
+        raise BadInput(
+            f"{given[0]}: is a setting of local models, and none is used, "
+            f"found {' '.join(names) or 'none'}: leave it out"
+        )
 
 
 def check_tunable(settings: Any, *roles: str) -> None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Attempt, Chat, Message, Prompt, Sampling, Verdict
-from hansei.models.names import ENDPOINT, check_address
+from hansei.models.names import check_address, check_place
 from hansei.models.protocol import check_sampling
 from hansei.safety import deception_scene as scene
 from hansei.safety.deception_scene import Condition
@@ -88,6 +88,7 @@ class Settings:
             )
         check_address(self, "base_url", "model")
         check_address(self, "judge_base_url", "judge")
+        check_place(self, [self.model, None if self.judge == RULES else self.judge])
         if self.samples < 1:
             raise BadInput(f"samples: expected 1 or more, found {self.samples}")
         if self.samples > 1 and self.temperature == 0:
@@ -269,11 +270,9 @@ def _shown(settings: Settings) -> Mapping[str, Any]:
 
 
 def _loaded(settings: Settings, name: str, base_url: str | None) -> Model:
-    from hansei.models.load import load, load_beside
+    from hansei.models.load import load_beside
 
-    here = [n for n in (settings.model, settings.judge) if n != RULES and not str(n).startswith(ENDPOINT)]
-    how = load_beside if here else load  # which refuses a device that nothing runs on
-    return how(name, base_url=base_url, device=settings.device, dtype=settings.dtype)
+    return load_beside(name, base_url, device=settings.device, dtype=settings.dtype)
 
 
 def _judge(settings: Settings) -> DeceptionJudge:

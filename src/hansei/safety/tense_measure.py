@@ -21,7 +21,8 @@ from hansei.core.files import write_atomic
 from hansei.core.inputs import read_prompts
 from hansei.core.records import Prompt, Sampling
 from hansei.core.result import Result
-from hansei.models.names import check_address
+from hansei.judges.load import judge_models
+from hansei.models.names import check_address, check_place
 from hansei.safety import tense as method
 from hansei.safety import tense_tables as tables
 from hansei.safety.tense import Mode, Reformulate, Tense
@@ -88,6 +89,8 @@ class Settings:
         check_address(self, "base_url", "model")
         check_address(self, "reformulator_base_url", "reformulator")
         check_address(self, "judge_base_url", "judge")
+        helper = None if self.reformulator == "town" else self.reformulator
+        check_place(self, [self.model, helper, *judge_models(*self.judge)])
         for name, least in (("attempts", 1), ("max_new_tokens", 1), ("limit", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

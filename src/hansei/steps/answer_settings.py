@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 from hansei.core.records import Sampling
 from hansei.core.settings import at_least, filled
-from hansei.models.names import check_address
+from hansei.judges.load import judge_models
+from hansei.models.names import check_address, check_place
 from hansei.steps.prices import Price, check_price
 
 
@@ -64,6 +65,8 @@ class AnswerSettings:
         asked = [f.name for f in fields(self) if f.name == "model" or f.name.endswith("_model")]  # a method's own too
         check_address(self, "base_url", *asked)
         check_address(self, "judge_base_url", "judge")
+        encoder = None if self.search == "lexical" else self.search
+        check_place(self, [*(getattr(self, role) for role in asked), encoder, *judge_models(self.judge)])
 
     @property
     def sampling(self) -> Sampling:
