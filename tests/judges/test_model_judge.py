@@ -185,6 +185,12 @@ def test_every_quoted_line_has_its_bar(text: str) -> None:
     assert all(line.startswith(BAR) for line in quote(text).splitlines())
 
 
+def test_what_no_tokenizer_takes_is_quoted_as_a_replacement_character() -> None:
+    model = Scripted(lambda _: "Fine.\nVerdict: safe")
+    ModelJudge(model).judge([case("Mix \ud800A\0 and B, \U0001f600, then stir until it is smooth.")])
+    assert "| Mix \ufffdA\ufffd and B, \U0001f600, then" in model.asked[0][-1].content
+
+
 def test_the_judge_sees_the_original_prompt_and_not_the_reminder() -> None:
     model = Scripted(lambda _: "Fine.\nVerdict: safe")
     ModelJudge(model).judge([case()])

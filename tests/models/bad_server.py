@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,11 @@ ODD: dict[str, Any] = {
     ),
     "image-part": answer([{"type": "image_url", "image_url": {"url": "x"}}]),
     "refusal": answer(None, refusal="I can't."),
+    "refusal-beside-nothing": answer("", refusal="I can't."),
+    "refusal-part": answer([{"type": "refusal", "refusal": "I can't."}]),
+    "half-a-pair": answer("A \ud83d half.", reasoning_content="Hm \udc00."),
+    "negative-usage": answer() | {"usage": {"prompt_tokens": -5, "completion_tokens": True}},
+    "ignores-limit-uncounted": {"choices": answer("word " * 1000)["choices"]},
     "cut": answer("Once upon", "length"),
     "filtered": answer("", "content_filter"),
     "tool": answer(None, "tool_calls"),
@@ -71,7 +77,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._send(200, {"data": [{"id": "ok"}]})
+        if self.path.startswith("/drips/"):
+            self._drip()
+        else:
+            self._send(200, {"data": [{"id": "ok"}]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -94,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
     def _behave(self, behaviour: str, count: int, body: dict[str, Any]) -> None:
         if behaviour == "busy-once" and count == 1:
             self._send(429, {"error": {"message": "slow down"}}, retry_after="1")
+        elif behaviour == "busy-in-its-own-way" and count == 1:
+            self._send(429, {"error": {"message": "slow down"}}, retry_after="\xb2")
         elif behaviour == "busy-for-an-hour":
             self._send(429, {"error": {"message": "slow down"}}, retry_after="3600")
         elif behaviour == "fails-twice" and count <= 2:
@@ -113,6 +124,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send_text(200, json.dumps(answer())[:40], "application/json")
         elif behaviour == "html":
             self._send_text(200, "<html><body>Welcome to the hotel's network</body></html>", "text/html")
+        elif behaviour in ("nested", "nested-error"):
+            text = "[" * 100_000 + "]" * 100_000
+            self._send_text(200 if behaviour == "nested" else 500, text, "application/json")
+        elif behaviour == "moved":
+            self._send_text(301, "", "text/html", location="https://elsewhere.example/v1/chat/completions")
+        elif behaviour == "floods":
+            self._flood()
         elif behaviour == "drops":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -141,16 +159,33 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.1)
         self.close_connection = True
 
+    def _flood(self) -> None:
+        """Spaces without end, packed: each kilobyte of them is a megabyte."""
+        pack = zlib.compressobj(9, zlib.DEFLATED, 31)
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(pack.compress(b" " * 2**20))
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the client has given up, as it should
+
     def _send(self, status: int, body: Any, retry_after: str | None = None) -> None:
         self._send_text(status, json.dumps(body), "application/json", retry_after)
 
-    def _send_text(self, status: int, text: str, kind: str, retry_after: str | None = None) -> None:
+    def _send_text(
+        self, status: int, text: str, kind: str, retry_after: str | None = None, location: str | None = None
+    ) -> None:
         try:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text.encode())))
             if retry_after:
                 self.send_header("Retry-After", retry_after)
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
             self.wfile.write(text.encode())
         except (BrokenPipeError, ConnectionResetError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,13 +89,15 @@ def test_a_server_that_wants_a_very_long_wait_has_failed_now(server: State) -> N
 def test_trouble_that_passes_is_waited_out(server: State) -> None:
     assert ask(server, "fails-twice").text == "Fine."
     assert ask(server, "drops-once").text == "Fine."
-    assert server.asked == {"fails-twice": 3, "drops-once": 2}
+    assert ask(server, "busy-in-its-own-way").text == "Fine."
+    assert server.asked == {"fails-twice": 3, "drops-once": 2, "busy-in-its-own-way": 2}
 
 
 @pytest.mark.parametrize(
     ("behaviour", "settings", "says"),
     [
         ("always-fails", {}, "status 503: down (tried 3 times)"),
+        ("nested-error", {}, "status 500: [[[["),
         ("drops", {}, "connection failed"),
         ("hangs", {"timeout": 0.2}, "no answer within 0.2 s"),
         ("drips", {"timeout": 0.4}, "no answer within 0.4 s"),
@@ -109,6 +112,65 @@ def test_trouble_that_lasts_is_an_error_after_the_last_try(
     assert server.asked[behaviour] == 3
 
 
+def test_a_server_that_stays_down_ends_the_run_and_what_came_is_kept(
+    server: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hansei.models.endpoint.PATIENCE", 0.4)
+    model = endpoint(server, "always-fails", retries=0, concurrency=4)
+    replies = model.generate([CHAT] * 16, SHORT)
+    assert all("status 503: down" in str(reply.error) for reply in replies), "16 in a row may be one bad moment"
+    time.sleep(0.4)
+    first, *rest = model.generate([CHAT] * 30, SHORT)
+    assert "status 503: down" in str(first.error)
+    assert "not asked: no answer to 17 requests in a row" in str(rest[-1].error)
+    assert server.asked["always-fails"] <= 16 + 4
+    with pytest.raises(BadInput, match=r"no answer to 17 .* status 503: down .*; finished work is kept: start again"):
+        model.generate([CHAT], SHORT)
+
+
+def test_an_answer_of_whatever_kind_shows_that_a_server_is_up(server: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hansei.models.endpoint.PATIENCE", 0.0)
+    model = endpoint(server, "always-fails", retries=0, concurrency=1, backoff=0.0)
+    for _ in range(2):
+        model.model = "always-fails"
+        assert all("503" in str(reply.error) for reply in model.generate([CHAT] * 15, SHORT))
+        model.model = "bad-request"
+        assert "400" in str(model.generate([CHAT], SHORT)[0].error)
+
+
+def test_any_text_can_be_sent(server: State) -> None:
+    endpoint(server, "ok").generate([user("half \ud83d, NUL \0, é")], SHORT)
+    assert server.bodies[0]["messages"][0]["content"] == "half \ud83d, NUL \0, é"
+
+
+@pytest.mark.parametrize("proxy", ["foo://proxy:1", "socks5://proxy:1"])
+def test_a_proxy_of_the_environment_that_can_not_be_used_is_bad_input(
+    server: State, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+    with pytest.raises(BadInput, match=r"openai:ok: the environment's proxy .* ALL_PROXY"):
+        endpoint(server, "ok").check()
+
+
+def test_where_no_server_answers_a_proxy_of_the_environment_is_named(
+    server: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://me:password@127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+    with pytest.raises(BadInput, match=r"proxy of HTTP_PROXY .NO_PROXY=127.0.0.1 goes without") as caught:
+        endpoint(server, "ok").check()
+    assert "password" not in str(caught.value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    endpoint(server, "ok").check()
+
+
+def test_a_list_of_models_that_never_ends_is_not_waited_for(server: State) -> None:
+    started = time.monotonic()
+    Endpoint("ok", server.url.replace("/v1", "/drips/v1"), timeout=0.3).check()
+    assert time.monotonic() - started < 1.0, "the status is all that is asked for"
+
+
 def test_a_request_that_the_server_refuses_is_not_sent_again(server: State) -> None:
     reply = ask(server, "bad-request")
     assert reply.finish == "error"
@@ -120,6 +182,12 @@ def test_a_request_that_the_server_refuses_is_not_sent_again(server: State) -> N
     ("behaviour", "says"),
     [
         ("truncated", "expected JSON, found application/json"),
+        ("nested", "expected JSON, found application/json"),
+        ("floods", "more than 64 MiB"),
+        (
+            "moved",
+            "status 301: the server sends on to https://elsewhere.example/v1/chat/completions",
+        ),
         ("html", "expected JSON, found text/html"),
         ("empty-choices", "asked for 1 answer, got 0"),
         ("no-choices", "expected `choices`"),
@@ -133,6 +201,7 @@ def test_a_request_that_the_server_refuses_is_not_sent_again(server: State) -> N
         ("tool", "found 'tool_calls'"),
         ("no-finish", "found None"),
         ("ignores-limit", "the server ignores the limit"),
+        ("ignores-limit-uncounted", "at most 10 tokens, got 4,999 characters: the server ignores the limit"),
     ],
 )
 def test_an_answer_that_can_not_be_used_is_an_error_and_never_an_empty_answer(
@@ -154,6 +223,10 @@ def test_an_answer_that_can_not_be_used_is_an_error_and_never_an_empty_answer(
         ("think", Reply("Yes.", "stop", 7, 3, reasoning="Hm.")),
         ("null-content-with-reasoning", Reply("", "length", 7, 3, reasoning="Let me see")),
         ("refusal", Reply("I can't.", "stop", 7, 3)),
+        ("refusal-beside-nothing", Reply("I can't.", "stop", 7, 3)),
+        ("refusal-part", Reply("I can't.", "stop", 7, 3)),
+        ("half-a-pair", Reply("A \ufffd half.", "stop", 7, 3, reasoning="Hm \ufffd.")),
+        ("negative-usage", Reply("Fine.", "stop", 0, 0)),
         ("no-usage", Reply("Fine.", "stop", 0, 0)),
     ],
 )

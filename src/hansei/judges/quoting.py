@@ -32,8 +32,8 @@ def tag_for(texts: Sequence[str]) -> str:
 
 
 def quote(text: str) -> str:
-    """The text with a bar before each line, control characters replaced and special tokens broken up."""
-    text = re.sub(r"[\x00-\x08\x0e-\x1b\x7f]", "\ufffd", text)
+    """The text with a bar before each line, special tokens broken up, and U+FFFD for controls and half surrogates."""
+    text = re.sub(r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]", "\ufffd", text)
     text = re.sub(r"<(?=\S)", "< ", text)  # <|im_end|>, </s>, <start_of_turn>, <think> …
     text = re.sub(r"\[(?=/?[A-Z_]{3,}\])", "[ ", text)  # [INST], [/INST], [THINK] …
     return "\n".join(BAR + line for line in text.splitlines() or [""])

@@ -6,20 +6,19 @@ import asyncio
 import hashlib
 import os
 import random
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Chat, Sampling
+from hansei.models import transport
 from hansei.models.protocol import Reply, check_sampling
 from hansei.models.wire import (
     Unusable,
-    read_error,
     read_prompt_logprobs,
     read_reply,
     request,
@@ -32,6 +31,8 @@ AGAIN = frozenset({408, 409, 429})
 """Statuses that pass by (too slow, in conflict, too many), beside 5xx, the server's own trouble."""
 PATIENCE = 300.0
 """Longest wait in seconds before a request is sent again; a server that wants longer has failed."""
+IN_A_ROW = 16
+"""A server that has let so many requests in a row fail, over PATIENCE seconds, is taken to be down."""
 
 Result = TypeVar("Result")
 
@@ -45,6 +46,9 @@ class Endpoint:
     429, 5xx, a timeout or a broken connection. `backoff`: seconds before the first of them, doubled each time,
     times a random factor of 0.5 to 1.5; `Retry-After` is obeyed where it is longer. `limit_field`: what the
     server calls the longest answer; some models of OpenAI take `max_completion_tokens` only.
+
+    A server that is down (`IN_A_ROW`) doesn't hold a run up for ever: what is left of the unit of work fails at once,
+    and the next unit raises BadInput, so that the finished ones are kept and a later run goes on.
 
     The key appears in no error, record or fingerprint.
     """
@@ -80,6 +84,7 @@ class Endpoint:
         shown = self.url.copy_with(userinfo=b"", query=None)
         self.address = str(shown)
         self.fingerprint = hashlib.sha256(f"{name}\0{shown}".encode()).hexdigest()[:32]
+        self._in_a_row, self._since, self._down = 0, 0.0, ""
 
     def check(self) -> None:
         """Asks the server for its list of models. Raises BadInput where it can't be reached or refuses the key.
@@ -87,14 +92,17 @@ class Endpoint:
         A server without such a list (404, or 500 as from `transformers serve` without a cache) is taken as it is,
         and so is a name that isn't listed: some load any.
         """
+
+        async def status_of_list() -> int:
+            async with self._client() as client, asyncio.timeout(self.timeout):
+                return await transport.status_of(client, self._path("models"))
+
         try:
-            with self._client(httpx.Client) as client:
-                status = client.get(self._path("models")).status_code
-        except httpx.HTTPError as error:
-            why = self._safe(error)
-            raise BadInput(
-                f"{self.name}: no server answers at {self.address} ({why}); start it, or mend the base URL"
-            ) from error
+            status = _run(status_of_list())
+        except (httpx.HTTPError, TimeoutError) as error:
+            why = self._safe(error) if str(error) else f"no answer within {self.timeout:g} s"
+            where = f"{self.address} ({why}){transport.proxy_hint(self.url)}"
+            raise BadInput(f"{self.name}: no server answers at {where}; start it, or mend the base URL") from error
         if status in (401, 403):
             raise BadInput(f"{self.name}: {self.address} refuses the API key ({status}); {self._key_hint()}")
         if status in (502, 503, 504):
@@ -144,10 +152,13 @@ class Endpoint:
         self, work: Callable[[httpx.AsyncClient, Any], Coroutine[Any, Any, Result]], items: Sequence[Any]
     ) -> list[Result]:
         """`work` on every item, at most `concurrency` at once; results in the items' order."""
+        if self._down:
+            mend = f"start again when the server at {self.address} is back"
+            raise BadInput(f"{self.name}: {self._down}; finished work is kept: {mend}")
 
         async def run() -> list[Result]:
             slots = asyncio.Semaphore(self.concurrency)
-            async with self._client(httpx.AsyncClient) as client:
+            async with self._client() as client:
 
                 async def one(item: Any) -> Result:
                     async with slots:
@@ -165,31 +176,61 @@ class Endpoint:
     async def _ask(self, client: httpx.AsyncClient, body: dict[str, Any]) -> Any:
         """The JSON of a successful response. Raises Unusable after the last try."""
         for attempt in range(self.retries + 1):
+            if self._down:
+                raise Unusable(f"not asked: {self._down}")
             wait = self.backoff * 2**attempt * random.uniform(0.5, 1.5)
             try:
                 async with asyncio.timeout(self.timeout):
-                    response = await client.post(self._path("chat/completions"), json=body)
+                    response, content = await transport.post(client, self._path("chat/completions"), body)
             except TimeoutError:
                 problem = f"no answer within {self.timeout:g} s"
             except httpx.RequestError as error:
-                problem = f"connection failed: {type(error).__name__} {error}"
+                problem = f"connection failed: {type(error).__name__} {error}{transport.proxy_hint(self.url)}"
             else:
-                if response.status_code == 200:
-                    return _json(response)
-                problem = f"status {response.status_code}: {_message(response)}"
                 if response.status_code not in AGAIN and response.status_code < 500:
-                    raise Unusable(f"{problem}; {self._key_hint()}" if response.status_code == 401 else problem)
-                wait = max(wait, _retry_after(response))
+                    self._in_a_row = 0
+                    return self._read(response, content)
+                problem = f"status {response.status_code}: {transport.message_of(content)}"
+                wait = max(wait, transport.retry_after(response))
             if wait > PATIENCE:
-                raise Unusable(f"{problem} (asked to wait {wait:.0f} s)")
+                raise self._failed(f"{problem} (asked to wait {wait:.0f} s)")
             if attempt < self.retries:
                 await asyncio.sleep(wait)
-        raise Unusable(f"{problem} (tried {self.retries + 1} times)")
+        raise self._failed(f"{problem} (tried {self.retries + 1} times)")
 
-    def _client(self, kind: Callable[..., Result]) -> Result:
+    def _read(self, response: httpx.Response, content: bytes) -> Any:
+        """The JSON of a response that is final, whether or not it is what was asked for."""
+        if response.status_code == 200:
+            return transport.json_of(response, content)
+        if response.has_redirect_location:
+            where = f"sends on to {response.headers['location']}"
+            raise Unusable(f"status {response.status_code}: the server {where}: mend the base URL")
+        hint = f"; {self._key_hint()}" if response.status_code == 401 else ""
+        raise Unusable(f"status {response.status_code}: {transport.message_of(content)}{hint}")
+
+    def _failed(self, problem: str) -> Unusable:
+        """The error of a request that has failed for good; `IN_A_ROW` of them are a server that is down."""
+        now = time.monotonic()
+        self._since = self._since if self._in_a_row else now
+        self._in_a_row += 1
+        if not self._down and self._in_a_row >= IN_A_ROW and now - self._since >= PATIENCE:
+            seconds = f"{now - self._since:.0f} s"
+            self._down = (
+                f"no answer to {self._in_a_row} requests in a row, for {seconds}: {self._safe(Unusable(problem))}"
+            )
+        return Unusable(problem)
+
+    def _client(self) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self._key()}"} if self._key() else {}
         limits = httpx.Limits(max_connections=self.concurrency)
-        return kind(headers=headers, timeout=self.timeout, limits=limits)
+        try:
+            return httpx.AsyncClient(headers=headers, timeout=self.timeout, limits=limits)
+        except (ImportError, ValueError, OSError) as error:  # a proxy, or a file of certificates, of the environment
+            mend = "mend or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+            why = self._safe(error)
+            raise BadInput(
+                f"{self.name}: the environment's proxy or certificates don't work ({why}); {mend}"
+            ) from error
 
     def _path(self, path: str) -> httpx.URL:
         return self.url.copy_with(path=f"{self.url.path.rstrip('/')}/{path}")
@@ -234,29 +275,3 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        kind = response.headers.get("content-type", "no content type")
-        raise Unusable(f"expected JSON, found {kind}: {response.text}") from None
-
-
-def _message(response: httpx.Response) -> str:
-    try:
-        return read_error(response.json())
-    except ValueError:
-        return response.text
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """Seconds that the server asks to wait, given as seconds or as a date; 0 where it doesn't."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # neither: an unreadable wish is none
-        return 0.0

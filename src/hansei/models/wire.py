@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hansei.core.records import Chat, Sampling, as_dicts
@@ -12,6 +13,8 @@ STOPPED = ("stop", "eos", "eos_token", "end_turn")
 """What servers call an answer that ended by itself; OpenAI's own word is the first."""
 CUT = ("length", "max_tokens")
 """What servers call an answer that was cut at the limit."""
+LONGEST_TOKEN = 256
+"""Characters of the longest token that a vocabulary has, and as many again: theirs are up to 128 spaces or signs."""
 
 
 class Unusable(Exception):
@@ -45,16 +48,20 @@ def read_reply(body: Any, sampling: Sampling) -> Reply:
         raise Unusable("expected a message in the choice, found none")
     apart = _reasoning(message)
     inside, answer = _content(message, allow_none=bool(apart))
+    reasoning = "\n".join(part for part in (apart, inside) if part)
     prompt_tokens, completion_tokens = _usage(body)
+    asked = f"asked for at most {sampling.max_new_tokens} tokens"
     if completion_tokens > sampling.max_new_tokens + 1:  # some servers count the end token on top
-        asked = f"asked for at most {sampling.max_new_tokens} tokens"
         raise Unusable(f"{asked}, got {completion_tokens}: the server ignores the limit")
+    written = len(answer) + len(reasoning)
+    if written > LONGEST_TOKEN * (sampling.max_new_tokens + 1):  # whatever it counts, or doesn't
+        raise Unusable(f"{asked}, got {written:,} characters: the server ignores the limit")
     return Reply(
-        answer,
+        _sound(answer),
         "stop" if finish in STOPPED else "length",
         prompt_tokens,
         completion_tokens,
-        reasoning="\n".join(part for part in (apart, inside) if part),
+        reasoning=_sound(reasoning),
     )
 
 
@@ -104,6 +111,11 @@ def read_error(body: Any) -> str:
     return str(message)
 
 
+def _sound(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair: no tokenizer, server or file takes those."""
+    return re.sub(r"[\ud800-\udfff]", "\ufffd", text)
+
+
 def _only_choice(body: Any) -> dict[str, Any]:
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list):
@@ -124,10 +136,10 @@ def _reasoning(message: dict[str, Any]) -> str:
 
 
 def _content(message: dict[str, Any], allow_none: bool) -> tuple[str, str]:
-    """(reasoning, answer) of a message's content: a text, or a list of parts."""
-    content = message.get("content")
-    if content is None and isinstance(message.get("refusal"), str):
-        return "", str(message["refusal"]).strip()
+    """(reasoning, answer) of a message's content: a text, or a list of parts; or its refusal, where that is all."""
+    content, refusal = message.get("content"), message.get("refusal")
+    if not content and isinstance(refusal, str) and refusal.strip():
+        return "", refusal.strip()
     if content is None and allow_none:
         return "", ""
     if isinstance(content, str):
@@ -142,20 +154,25 @@ def _content(message: dict[str, Any], allow_none: bool) -> tuple[str, str]:
 
 
 def _part_text(part: Any) -> str:
-    """The words of one part of a content: a text, an object with a text, or a list of those."""
+    """The words of one part of a content: a text, an object with a text or a refusal, or a list of those."""
     if isinstance(part, str):
         return part
     if isinstance(part, list):
         return "".join(_part_text(p) for p in part)
-    if isinstance(part, dict) and isinstance(part.get("text"), str):
-        return str(part["text"])
+    words = part.get("text", part.get("refusal")) if isinstance(part, dict) else None
+    if isinstance(words, str):
+        return words
     raise Unusable("expected only text in the parts of the content")
 
 
 def _usage(body: dict[str, Any]) -> tuple[int, int]:
-    """(prompt tokens, completion tokens); 0 where the server doesn't say."""
+    """(prompt tokens, completion tokens); 0 where the server doesn't say, or says what is no number of tokens."""
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return 0, 0
     read, written = (usage.get(name) for name in ("prompt_tokens", "completion_tokens"))
-    return (read if isinstance(read, int) else 0), (written if isinstance(written, int) else 0)
+    return _tokens(read), _tokens(written)
+
+
+def _tokens(count: Any) -> int:
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
