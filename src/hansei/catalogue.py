@@ -39,6 +39,8 @@ class Paper:
     """What its teaching method learns from; empty where it teaches nothing."""
     run: str | None = None
     """`module:function` of its experiment; None where it is still planned."""
+    keeps: bool = True
+    """Whether finished work of its experiment is kept in the folder `--out`, so that the same command goes on."""
 
     @property
     def status(self) -> Literal["built", "planned"]:
@@ -218,6 +220,7 @@ PAPERS: tuple[Paper, ...] = (
         "measuring",
         "A map of a model's scores by field of knowledge, with their uncertainty, shows what one average hides.",
         run="hansei.measuring.knowledge_paper:run",
+        keeps=False,
     ),
     Paper(
         15,
@@ -227,6 +230,7 @@ PAPERS: tuple[Paper, ...] = (
         "measuring",
         "The share of LLM-modified sentences in a body of text can be estimated to within 3.5 points.",
         run="hansei.measuring.llm_use_paper:run",
+        keeps=False,
     ),
     Paper(
         16,
@@ -236,6 +240,7 @@ PAPERS: tuple[Paper, ...] = (
         "measuring",
         "The same content takes several times the tokens, and so the money, in some languages as in others.",
         run="hansei.measuring.token_cost_paper:run",
+        keeps=False,
     ),
     Paper(
         17,
@@ -265,6 +270,7 @@ PAPERS: tuple[Paper, ...] = (
         "measuring",
         "Models of code are compared by whether their programs pass the tests (pass@k), run in a sandbox.",
         run="hansei.measuring.code_paper:run",
+        keeps=False,
     ),
     Paper(
         20,
@@ -274,6 +280,7 @@ PAPERS: tuple[Paper, ...] = (
         "measuring",
         "Expert cases and benchmarks over five sciences show what a model can do there, and where it fails.",
         run="hansei.measuring.science_paper:run",
+        keeps=False,
     ),
     Paper(
         21,

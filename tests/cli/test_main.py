@@ -91,6 +91,15 @@ def test_an_interrupt_says_which_command_goes_on(run: Run, monkeypatch: pytest.M
     ):
         code, _, err = run("measure", *argv)
         assert code == 130 and said in one_line(err)
+    for argv, said in (
+        (["scaling"], "finished work is kept"),
+        (["knowledge-map"], at_the_end),
+        (["code", "--out=o"], at_the_end),
+        (["evaluation-suite"], nothing),
+        (["evaluation-suite", "--out", "o"], "finished work is kept"),
+    ):
+        code, _, err = run("papers", "run", *argv)
+        assert code == 130 and said in one_line(err)
 
 
 def test_a_defect_of_ours_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

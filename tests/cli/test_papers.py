@@ -1,6 +1,8 @@
 """`hansei papers`, and the catalogue behind it."""
 
+import importlib
 import json
+import re
 
 import pytest
 
@@ -8,6 +10,7 @@ from hansei import catalogue
 from hansei.catalogue import PAPERS
 from hansei.cli import main
 from hansei.core.errors import BadInput
+from hansei.core.settings import field_docs
 
 
 def test_the_catalogue_has_31_papers_in_order_with_a_name_of_their_own() -> None:
@@ -25,6 +28,13 @@ def test_a_paper_is_cited_and_its_claim_is_a_sentence(paper: catalogue.Paper) ->
 @pytest.mark.parametrize("paper", [p for p in PAPERS if p.run], ids=lambda p: p.name)
 def test_what_is_called_built_can_be_loaded(paper: catalogue.Paper) -> None:
     assert callable(catalogue.experiment(paper))
+
+
+@pytest.mark.parametrize("paper", [p for p in PAPERS if p.run], ids=lambda p: p.name)
+def test_the_help_of_out_says_whether_finished_work_is_kept(paper: catalogue.Paper) -> None:
+    settings = importlib.import_module(catalogue.experiment(paper).__module__).Settings
+    said = re.search(r"goes on|only what is missing", " ".join(field_docs(settings)["out"].split()))
+    assert (said is not None) == paper.keeps
 
 
 def test_the_list_names_every_paper_with_its_claim(capsys: pytest.CaptureFixture[str]) -> None:

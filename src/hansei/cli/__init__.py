@@ -79,18 +79,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _kept(tokens: list[str]) -> str:
     """What an interrupted command leaves behind, and what the same command again does."""
-    from hansei.measurements import MEASUREMENTS
+    from hansei.catalogue import PAPERS, Paper
+    from hansei.measurements import MEASUREMENTS, Measurement
 
-    measured = [m for m in MEASUREMENTS if tokens[:2] == ["measure", m.name]]
-    if not all(m.keeps for m in measured):
+    named: list[Measurement | Paper] = [m for m in MEASUREMENTS if tokens[:2] == ["measure", m.name]]
+    named += [p for p in PAPERS if tokens[:3] == ["papers", "run", p.name] and p.run]
+    if not all(one.keeps for one in named):
         return "a result is written at the end, so nothing was kept; again"
-    if measured and not any(token.startswith("--out") for token in tokens) and not _has_default(measured[0].run):
+    if named and not any(token.startswith("--out") for token in tokens) and not _has_default(str(named[0].run)):
         return "without --out nothing was kept; again"
     return "finished work is kept, and this goes on with it"
 
 
 def _has_default(run: str) -> bool:
-    """Whether that measurement has a folder `out` of its own."""
+    """Whether that measurement or experiment has a folder `out` of its own."""
     import importlib
 
     return bool(importlib.import_module(run.partition(":")[0]).Settings.out)
