@@ -63,7 +63,7 @@ def table(measured: Mapping[str, Any], columns: Sequence[str] = (), where: Mappi
         ["---"] * len(head),
         *([str(row["row"]), *(_cell(n, row.get(n), numbers) for n in names)] for row in rows),
     ]
-    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", _origin(measured)])
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", _origin(measured, rows)])
 
 
 def _is_figure(value: Any) -> bool:
@@ -82,12 +82,13 @@ def _cell(name: str, value: Any, numbers: Set[str]) -> str:
     return f"{shown} n={value['n']}"
 
 
-def _origin(measured: Mapping[str, Any]) -> str:
+def _origin(measured: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     said = [f"Value [95% interval] n, by hansei {measured['version']}"]
     if measured.get("judge"):
         said.append(f"judge {measured['judge']}")
     if measured.get("seeds"):
-        said.append(f"{len(measured['seeds'])} seed{'s' * (len(measured['seeds']) > 1)}")
+        seeds = _seeds(measured, rows)
+        said.append(f"{seeds} seed{'s' * (seeds > 1)}")
     said.append(f"{measured['errors']} errors, {measured['unscored']} unscored")
     if measured.get("seconds"):
         said.append(
@@ -96,6 +97,12 @@ def _origin(measured: Mapping[str, Any]) -> str:
             else f"{measured['seconds']:.0f} seconds"
         )
     return "; ".join(said) + "."
+
+
+def _seeds(measured: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many seeds the rows come from: a part, such as a search, may have seeds of its own, which its figures tell."""
+    told = {len(v["per_seed"]) for row in rows for v in row.values() if _is_figure(v) and v.get("per_seed")}
+    return told.pop() if len(told) == 1 else len(measured["seeds"])
 
 
 def main(arguments: Sequence[str]) -> int:

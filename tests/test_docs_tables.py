@@ -53,6 +53,13 @@ def test_a_table_says_who_judged_how_often_and_what_went_wrong(tables: ModuleTyp
         assert said in last
 
 
+def test_a_part_with_seeds_of_its_own_says_how_many(tables: ModuleType) -> None:
+    search = [{"row": "tried", "accuracy": {**figure(0.5), "per_seed": [0.4, 0.6]}, "tokens": figure(3.0)}]
+    measured = {**MEASURED, "parts": {"search": search}}
+    assert "; 2 seeds; " in tables.table(measured, where={"part": "search"})
+    assert "; 3 seeds; " in tables.table(measured)
+
+
 def test_only_what_is_between_the_markers_changes(tables: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "example.json").write_text(json.dumps(MEASURED))
     page = "Above.\n<!-- table example columns=items,tokens items=20 -->\nold\n<!-- /table -->\nBelow.\n"
