@@ -100,7 +100,7 @@ def _origin(measured: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> s
 
 
 def _seeds(measured: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
-    """How many seeds the rows come from: a part, such as a search, may have seeds of its own, which its figures tell."""
+    """How many seeds the rows come from: a part, such as a search, may have some of its own, as its figures tell."""
     told = {len(v["per_seed"]) for row in rows for v in row.values() if _is_figure(v) and v.get("per_seed")}
     return told.pop() if len(told) == 1 else len(measured["seeds"])
 
