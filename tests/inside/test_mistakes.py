@@ -96,7 +96,8 @@ def layer(llama_folder: str) -> Layer:
 
 @pytest.fixture(scope="module")
 def sae(layer: Layer) -> SparseAutoencoder:
-    texts = [Context(0, 0, torch.randint(10, 200, (200,)).tolist())]
+    draw = torch.Generator().manual_seed(1)  # some starts have no latents of good answers
+    texts = [Context(0, 0, torch.randint(10, 200, (200,), generator=draw).tolist())]
     return initial(layer.read(texts).activations_ND.clone(), 48, 6)
 
 
