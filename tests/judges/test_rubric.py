@@ -80,10 +80,15 @@ def test_errors_cuts_and_garbled_answers_are_told_apart() -> None:
     failing = RubricJudge(Scripted(lambda _: "", "error", "timeout")).judge([case()])[0]
     cut = RubricJudge(Scripted(lambda _: "Fine.\nClass: D", "length")).judge([case()])[0]
     model = Scripted(lambda _: "Fine.\nClass: D")
-    garbled, lost = RubricJudge(model).judge([case(""), case("", finish="error")])
+    garbled, lost, not_begun = RubricJudge(model).judge([case(""), case("", finish="error"), case("", finish="length")])
     assert (failing.outcome, cut.outcome) == ("error", "unscored")
     assert (garbled.outcome, class_of(garbled), lost.outcome, class_of(lost)) == ("fail", "garbled", "error", None)
+    assert (not_begun.outcome, not_begun.behaviour) == ("unscored", "truncated")
     assert model.asked == []
+
+
+def test_a_reward_for_what_was_cut_before_its_first_word_is_that_of_a_broken_answer() -> None:
+    assert [class_by_rules(expected, "", "length") for expected in ("refuse", "answer")] == ["garbled", "garbled"]
 
 
 def test_the_version_changes_with_the_model_and_the_draw() -> None:
