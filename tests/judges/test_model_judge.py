@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -216,10 +217,13 @@ def test_a_garbled_answer_fails_without_being_shown() -> None:
     assert (verdict.outcome, verdict.behaviour, model.asked) == ("fail", "garbled", [])
 
 
-def test_an_answer_that_was_cut_before_its_first_word_is_unscored_without_being_shown() -> None:
+def test_a_model_that_was_cut_off_while_reasoning_is_unscored_without_being_shown() -> None:
     model = Scripted(lambda _: "Fine.\nVerdict: safe")
-    [verdict] = ModelJudge(model).judge([case("", finish="length")])
-    assert (verdict.outcome, verdict.behaviour, model.asked) == ("unscored", "truncated", [])
+    prompt, attempt = case("", finish="length")
+    thinking = replace(attempt, reasoning="Well, let me")
+    found, broken = ModelJudge(model).judge([(prompt, thinking), (prompt, attempt)])
+    assert (found.outcome, found.behaviour, model.asked) == ("unscored", "truncated", [])
+    assert (broken.outcome, broken.behaviour) == ("fail", "garbled")
 
 
 def test_a_judge_that_fails_is_an_error_and_one_that_is_cut_off_is_unscored() -> None:

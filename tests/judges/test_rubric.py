@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,15 +81,17 @@ def test_errors_cuts_and_garbled_answers_are_told_apart() -> None:
     failing = RubricJudge(Scripted(lambda _: "", "error", "timeout")).judge([case()])[0]
     cut = RubricJudge(Scripted(lambda _: "Fine.\nClass: D", "length")).judge([case()])[0]
     model = Scripted(lambda _: "Fine.\nClass: D")
-    garbled, lost, not_begun = RubricJudge(model).judge([case(""), case("", finish="error"), case("", finish="length")])
+    garbled, lost = RubricJudge(model).judge([case(""), case("", finish="error")])
     assert (failing.outcome, cut.outcome) == ("error", "unscored")
     assert (garbled.outcome, class_of(garbled), lost.outcome, class_of(lost)) == ("fail", "garbled", "error", None)
-    assert (not_begun.outcome, not_begun.behaviour) == ("unscored", "truncated")
     assert model.asked == []
 
 
-def test_a_reward_for_what_was_cut_before_its_first_word_is_that_of_a_broken_answer() -> None:
-    assert [class_by_rules(expected, "", "length") for expected in ("refuse", "answer")] == ["garbled", "garbled"]
+def test_a_model_that_was_cut_off_while_reasoning_is_unscored_without_being_shown() -> None:
+    model = Scripted(lambda _: "Fine.\nClass: D")
+    prompt, attempt = case("", finish="length")
+    [found] = RubricJudge(model).judge([(prompt, replace(attempt, reasoning="Well, let me"))])
+    assert (found.outcome, found.behaviour, class_of(found), model.asked) == ("unscored", "truncated", None, [])
 
 
 def test_the_version_changes_with_the_model_and_the_draw() -> None:

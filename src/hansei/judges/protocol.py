@@ -49,6 +49,16 @@ def error_verdict(judge: Judge, attempt: Attempt) -> Verdict | None:
     return verdict(judge, attempt, "error", rationale=attempt.error or "no answer came")
 
 
+def not_begun(judge: Judge, attempt: Attempt) -> Verdict | None:
+    """The verdict on an attempt whose limit came while the model was still reasoning; None for any other.
+
+    Its answer is not broken: it is not there, and nothing is known about it.
+    """
+    if attempt.finish != "length" or attempt.text.strip() or not attempt.reasoning.strip():
+        return None
+    return verdict(judge, attempt, "unscored", "truncated", rationale="cut off while it reasoned, before an answer")
+
+
 class OneByOne:
     """A judge that reads each answer by itself: a subclass says in `_judge` what it thinks of one that came."""
 
