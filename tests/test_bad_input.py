@@ -192,7 +192,8 @@ def test_a_server_that_can_t_be_reached_is_said_before_anything_is_asked(
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
         url = "base_url" if option == "model" else f"{option}_base_url"
-        refused(learn(**{option: "openai:somebody", url: address}), f"no server answers at {address}")
+        place = {"device": "auto"} if option == "model" else {}  # a device of a served model is an error of its own
+        refused(learn(**{option: "openai:somebody", url: address, **place}), f"no server answers at {address}")
 
 
 def never(*_: Any) -> Any:
