@@ -51,6 +51,13 @@ def test_a_choice_that_does_not_exist_is_one_line_with_the_choices(run: Run) -> 
     assert "safety" in one_line(err)
 
 
+@pytest.mark.parametrize("argv", [("probe", "--model", "openai:\udcff"), ("show", "run\udce9")])
+def test_an_argument_that_is_no_utf_8_is_one_line(argv: tuple[str, ...], run: Run) -> None:
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    assert "an argument in UTF-8 was expected" in one_line(err) and "\\udc" in err
+
+
 def test_help_names_every_command_with_what_it_does(run: Run) -> None:
     code, out, err = run("--help")
     words = " ".join(out.replace("│", " ").split())

@@ -57,7 +57,11 @@ def tiny_encoder(folder: Path, pooling: str = "mean_tokens", dense_out: int = 0)
     write(folder, "sentence_bert_config.json", {"max_seq_length": 48, "do_lower_case": False})
     if dense_out:
         write(folder, "2_Dense/config.json", {"activation_function": "torch.nn.modules.activation.Tanh"})
-        weights = {"linear.weight": torch.randn(dense_out, 16), "linear.bias": torch.randn(dense_out)}
+        draw = torch.Generator().manual_seed(0)
+        weights = {
+            "linear.weight": torch.randn(dense_out, 16, generator=draw),
+            "linear.bias": torch.randn(dense_out, generator=draw),
+        }
         save_file(weights, folder / "2_Dense" / "model.safetensors")
     return folder
 

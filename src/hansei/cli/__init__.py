@@ -102,6 +102,9 @@ def _run(tokens: list[str]) -> None:
     """Parse and run; what the parser can't understand is the user's mistake."""
     from cyclopts import CycloptsError
 
+    for token in tokens:
+        if any("\ud800" <= c <= "\udfff" for c in token):  # what Python makes of bytes that are no UTF-8
+            raise BadInput(f"{token}: an argument in UTF-8 was expected, found other bytes")
     app = build_app()
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
