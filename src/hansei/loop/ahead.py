@@ -40,9 +40,10 @@ def of_probe(settings: ProbeSettings, prompts: Sequence[Prompt], counts: Mapping
     return reckon(parts, counts, settings.device)
 
 
-def of_comparison(settings: CompareSettings, models: Sequence[str], prompts: Sequence[Prompt], again: int) -> Estimate:
-    """The estimate of `hansei compare`: models that are asked, and judged with `again` stored rows."""
-    long = settings.max_new_tokens
+def of_comparison(
+    settings: CompareSettings, models: Sequence[str], prompts: Sequence[Prompt], long: int, again: int
+) -> Estimate:
+    """The estimate of `hansei compare`: models asked for `long` tokens each, and `again` stored rows judged."""
     parts = [Part("model", name, asked(prompts, long), "--price", settings.price) for name in models]
     judge = settings.judge or "rules"
     parts.append(judge_part(judge, judging(prompts, long) * (len(models) + again), settings.judge_price))

@@ -220,18 +220,20 @@ class CompareSettings:
     """auto, float32, bfloat16, float16."""
     device_map: str | None = None
     """auto spreads a big model over the devices."""
-    max_new_tokens: int = 256
-    """Longest answer, in tokens, where no run is named."""
-    temperature: float = 0.0
-    """0 is greedy, where no run is named."""
-    seed: int = 0
-    """Seed of sampling, where no run is named."""
+    max_new_tokens: int | None = None
+    """Longest answer, in tokens; 256 if not given. Beside a run the models are asked as the run's own was."""
+    temperature: float | None = None
+    """0 is greedy, and what it is if not given. Beside a run as --max-new-tokens."""
+    seed: int | None = None
+    """Seed of sampling; 0 if not given. Beside a run as --max-new-tokens."""
     limit: int | None = None
     """At most so many prompts of each split, where no run is named."""
     dry_run: bool = False
     """Only say how many calls and tokens, how much time and what cost it would take."""
 
     def __post_init__(self) -> None:
+        at_least(self, 1, "max_new_tokens", "limit")
+        at_least(self, 0, "temperature", "seed")
         check_price("price", self.price, self.what)
         if self.judge is not None:  # a run's own judge may be the one that costs
             check_price("judge_price", self.judge_price, [self.judge])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from hansei.answering_methods import METHODS
 from hansei.core.errors import BadInput
 from hansei.core.journal import FILE, Journal
 from hansei.core.records import Lesson, Message, Prompt, by_id
@@ -16,12 +17,18 @@ from hansei.judges.protocol import Judge
 from hansei.loop.ahead import foretold, judge_part, judging, of_comparison
 from hansei.loop.estimate import Estimate, reckon
 from hansei.loop.settings import CompareSettings, ProbeSettings, RejudgeSettings
-from hansei.loop.work import Say, answer, identity, judge_of, judged, model_of, read, tell
+from hansei.loop.work import Say, answer, identity, judge_of, judged, model_of, read, sampling_of, tell
 from hansei.models.names import ENDPOINT, PLACE, check_place
 from hansei.models.protocol import Model
 from hansei.steps import run
 from hansei.steps.ask import plain
 from hansei.steps.compare import Answers, Comparison, compare
+
+DRAWN = ("max_new_tokens", "temperature", "seed")
+"""Settings of `hansei compare` that say how models are asked."""
+ALONE = ("prompts", "out", "prompt_column", "expected", "limit")
+"""Those that a run has of its own, and so go with models alone."""
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(ProbeSettings)}
 
 
 @dataclass(frozen=True)
@@ -85,19 +92,28 @@ def compare_runs(settings: CompareSettings, say: Say = tell) -> Comparison | Est
     One run: its table. Several runs: their rows over the prompts that all of them asked. A run and models:
     the models are asked the run's held-out prompts, judged as the run was, and stand beside its stored rows.
     Models alone: they are asked `prompts`. Another judge judges the stored rows again. A dry run returns the estimate
-    instead. Raises BadInput where there is nothing in common.
+    instead. Raises BadInput where there is nothing in common, and at settings that would have no effect.
     """
     runs = [what for what in settings.what if (Path(what) / FILE).is_file()]
     models = [what for what in settings.what if what not in runs]
     if not settings.what:
         raise BadInput("compare: name runs' folders or models")
-    if runs and not models:
+    if not runs:
+        return _models(models, settings, say)
+    _unused(settings, ALONE, f"goes with models alone, and {runs[0]} is a run, with prompts of its own")
+    if not models:
+        _unused(settings, DRAWN, "says how models are asked, and only runs are compared")
         return _runs(runs, settings, say)
     if len(runs) > 1:
         raise BadInput("compare: one run and models, or several runs; not both: " + " ".join(settings.what))
-    if not runs:
-        return _models(models, settings, say)
     return _models_in_run(runs[0], models, settings, say)
+
+
+def _unused(settings: CompareSettings, names: Sequence[str], why: str) -> None:
+    """Raises BadInput where one of these settings is given: it would be left out in silence."""
+    for field in fields(settings):
+        if field.name in names and (found := getattr(settings, field.name)) != field.default:
+            raise BadInput(f"{field.name}: {why}, found {found!r}: leave it out")
 
 
 def open_stored(out: str) -> Journal:
@@ -119,7 +135,9 @@ def _models_in_run(out: str, models: Sequence[str], settings: CompareSettings, s
         asked = _as_asked(there, settings)
         check_place(asked, [*models, *judge_models(str(asked.judge))])
         again = 0 if settings.judge is None else len(there.rows)  # the stored answers, by another judge
-        planned = foretold(settings, lambda: of_comparison(asked, models, there.prompts, again), say)
+        planned = foretold(
+            settings, lambda: of_comparison(asked, models, there.prompts, sampling_of(asked).max_new_tokens, again), say
+        )
         if planned is not None:
             return planned
         by = judge_of(asked)
@@ -169,15 +187,31 @@ def _as_asked(there: Stored, settings: CompareSettings) -> CompareSettings:
     """The settings with the run's own sampling, and its judge unless another one is named.
 
     An import has neither: nothing was drawn here, and its judge is the tool that it came from. Raises BadInput where
-    that one would have to judge.
+    that one would have to judge, and where models would be asked in another way than the run's own was.
     """
     imported = there.settings.get("method") == "import"
-    own = {} if imported else {name: there.settings[name] for name in ("max_new_tokens", "temperature", "seed")}
+    if any(entry.name == there.settings.get("method") for entry in METHODS):
+        way = f"hansei answer {there.settings['method']}"
+        raise BadInput(
+            f"{there.out}: is a run of `{way}`, and models are not asked in that way here: "
+            f"ask the other model by `{way}` with an --out of its own, and compare the two runs"
+        )
+    own = DEFAULTS if imported else there.settings
+    for name in DRAWN:
+        given = getattr(settings, name)
+        if not imported and given is not None and given != own[name]:
+            asked = f"beside a run models are asked as its own was, in {there.out} with {own[name]}"
+            raise BadInput(f"{name}: {asked}, found {given}: leave it out")
     if settings.judge is None:
         if imported:
             raise BadInput(f"{there.out}: is an import, whose judge can't be asked here: name one with --judge")
-        own |= {name: there.settings[name] for name in ("judge", "judge_base_url")}
-    return replace(settings, **own)
+        settings = replace(settings, **{name: own[name] for name in ("judge", "judge_base_url")})
+    return _drawn(settings, own)
+
+
+def _drawn(settings: CompareSettings, own: Mapping[str, Any]) -> CompareSettings:
+    """The settings with `own` ways of asking where they say none."""
+    return replace(settings, **{name: own[name] for name in DRAWN if getattr(settings, name) is None})
 
 
 def _runs(folders: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
@@ -236,7 +270,7 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
             f"compare {' '.join(models)}: no run's folder among them; models are compared with "
             "--prompts FILE and --out FOLDER"
         )
-    asked = replace(settings, judge=settings.judge or "rules")
+    asked = _drawn(replace(settings, judge=settings.judge or "rules"), DEFAULTS)
     check_place(asked, [*models, *judge_models(str(asked.judge))])
     what = ProbeSettings(
         model=" ".join(models),
@@ -246,14 +280,14 @@ def _models(models: Sequence[str], settings: CompareSettings, say: Say) -> Compa
         judge_base_url=settings.judge_base_url,
         prompt_column=settings.prompt_column,
         expected=settings.expected,
-        max_new_tokens=settings.max_new_tokens,
-        temperature=settings.temperature,
-        seed=settings.seed,
+        **{name: getattr(asked, name) for name in DRAWN},
         limit=settings.limit,
     )
     files = read(what)
     prompts = [*files.train, *files.proof]
-    planned = foretold(settings, lambda: of_comparison(asked, models, prompts, 0), say)
+    planned = foretold(
+        settings, lambda: of_comparison(asked, models, prompts, sampling_of(asked).max_new_tokens, 0), say
+    )
     if planned is not None:
         return planned
     some = {name: getattr(settings, name) for name in ("base_url", *PLACE)}  # of some of the models
