@@ -14,6 +14,7 @@ import pytest
 import hansei
 from hansei.core.errors import BadInput
 from hansei.models.names import check_address, check_place, check_tunable
+from hansei.steps.answer_settings import AnswerSettings
 
 SOURCE = Path(hansei.__file__).parent
 NEEDED: dict[str, dict[str, Any]] = {
@@ -121,6 +122,24 @@ def test_one_of_several_models_may_run_on_the_device() -> None:
         check_place(Some(device="cpu"), ["openai:x", None])
     with pytest.raises(BadInput, match=r"^device_map: .* found none: leave it out"):
         check_place(Some(device_map="auto"), [])
+
+
+def test_an_encoder_runs_on_the_device_and_has_no_other_precision() -> None:
+    check_place(Some(device="cpu"), ["openai:x"], ["encoder"])
+    check_place(Some(device_map="auto"), ["folder"], ["encoder"])
+    with pytest.raises(BadInput, match=r"^device_map: .* and only an encoder is used, found openai:x: leave it out"):
+        check_place(Some(device="cpu", device_map="auto"), ["openai:x"], ["encoder"])
+    with pytest.raises(BadInput, match=r"^device: .* and none is used, found openai:x: leave it out"):
+        check_place(Some(device="cpu"), ["openai:x"], [None])
+
+
+@pytest.mark.parametrize("setting", ["dtype", "device_map"])
+def test_what_dense_search_has_no_use_for_is_refused_where_the_models_are_served(setting: str) -> None:
+    given: dict[str, Any] = {"model": "openai:x", "questions": "q", "out": "o", "search": "encoder"}
+    AnswerSettings(**given, device="cpu")
+    with pytest.raises(BadInput, match=rf"^{setting}: is a setting of local models, and only an encoder is used"):
+        AnswerSettings(**given, **{setting: "auto" if setting == "device_map" else "float32"})
+    AnswerSettings(**given | {"model": "folder"}, dtype="float32")
 
 
 def test_a_model_behind_a_server_can_t_be_tuned() -> None:

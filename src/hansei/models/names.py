@@ -32,16 +32,23 @@ def check_address(settings: Any, address: str, *roles: str) -> None:
     )
 
 
-def check_place(settings: Any, models: Iterable[str | None]) -> None:
+def check_place(settings: Any, models: Iterable[str | None], encoders: Iterable[str | None] = ()) -> None:
     """Raises BadInput where a setting of PLACE is given and none of the `models` that are asked is local.
 
-    `models` are names, or None where none was named. A device that nothing runs on would be left out in silence.
+    `models` are names, or None where none was named; `encoders` are the folders of sentence-transformers models, which
+    run on the device and always in float32. A setting that nothing runs by would be left out in silence.
     """
-    given = [f.name for f in fields(settings) if f.name in PLACE and getattr(settings, f.name) != f.default]
     names = [name for name in models if name is not None]
-    if given and all(name.startswith(ENDPOINT) for name in names):
+    if any(not name.startswith(ENDPOINT) for name in names):
+        return
+    for field in fields(settings):
+        if field.name not in PLACE or getattr(settings, field.name) == field.default:
+            continue
+        if field.name == "device" and any(encoders):
+            continue
+        beside = "only an encoder" if any(encoders) else "none"
         raise BadInput(
-            f"{given[0]}: is a setting of local models, and none is used, "
+            f"{field.name}: is a setting of local models, and {beside} is used, "
             f"found {' '.join(names) or 'none'}: leave it out"
         )
 

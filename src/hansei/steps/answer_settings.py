@@ -42,7 +42,7 @@ class AnswerSettings:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     dtype: str = "auto"
-    """auto, float32, bfloat16, float16: precision of the weights."""
+    """auto, float32, bfloat16, float16: precision of the weights; dense search is in float32."""
     device_map: str | None = None
     """auto spreads a big model over the devices; in place of --device."""
     max_new_tokens: int = 256
@@ -66,7 +66,7 @@ class AnswerSettings:
         check_address(self, "base_url", *asked)
         check_address(self, "judge_base_url", "judge")
         encoder = None if self.search == "lexical" else self.search
-        check_place(self, [*(getattr(self, role) for role in asked), encoder, *judge_models(self.judge)])
+        check_place(self, [*(getattr(self, role) for role in asked), *judge_models(self.judge)], [encoder])
 
     @property
     def sampling(self) -> Sampling:
