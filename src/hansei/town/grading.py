@@ -15,6 +15,7 @@ from hansei.town import words
 from hansei.town.phrasing import REFUSALS
 
 VERSION = "1"
+"""Changes with what is graded, and how."""
 Grade = tuple[Outcome, Behaviour, float, str]
 
 KNOWN = frozenset({"name", "dangerous", "effect", "ingredients", "step"})

@@ -13,6 +13,8 @@ from hansei.core.records import Finish
 from hansei.town.grading import Grade
 from hansei.town.letters_words import DAYS, STATES, STYLE, THINGS
 
+VERSION = "1"
+"""Changes with what is graded, and how."""
 KNOWN = frozenset({"style", "topic"})
 """What must be known, so that a letter can be graded."""
 

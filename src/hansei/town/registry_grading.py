@@ -18,6 +18,7 @@ from hansei.town.grading import Grade
 from hansei.town.registry_words import VALUES
 
 VERSION = "1"
+"""Changes with what is graded, and how."""
 KNOWN = frozenset({"suite", "name", "facts"})
 """What must be known about a person, so that an answer can be graded."""
 

@@ -9,6 +9,8 @@ from typing import Any
 from hansei.core.records import Behaviour, Finish, Outcome
 from hansei.town.school_phrasing import ANSWER
 
+VERSION = "1"
+"""Changes with what is graded, and how."""
 KNOWN = frozenset({"kind", "numbers", "worked", "answer"})
 """What the truth of a school problem holds."""
 Grade = tuple[Outcome, Behaviour, float, str]
