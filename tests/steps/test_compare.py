@@ -81,8 +81,10 @@ def test_errors_are_counted_in_the_table_and_in_the_json() -> None:
     found = comparison().to_json()
     assert (found["errors"], found["unscored"]) == (1, 0)
     assert found["rows"][0]["counts"]["error"] == 1
-    (line,) = [line for line in str(comparison()).splitlines() if "errors" in line and "answers" not in line]
+    lines = str(comparison()).splitlines()
+    (line,) = [line for line in lines if line.startswith("  errors")]
     assert line.split() == ["errors", "1", "0"]
+    assert lines[-2:] == ["errors, before: 1 down", "the first error, before: down"] == found["notes"]
 
 
 def test_the_json_has_the_shape_of_every_command() -> None:

@@ -58,6 +58,9 @@ def find(settings: LearnSettings, files: Files, model: Model, analyst: Model, by
     )
     if files.unused:
         counts["validation prompts, not used"] = files.unused
+    lost = sum(verdict.outcome == "error" for verdict in verdicts)
+    if lost:  # those of the held-out prompts stand in the table
+        counts["errors on training prompts"] = lost
     if not mistakes:
         return Found(model.fingerprint, rows, {}, dict(counts))
     material, more = _material(settings, files, model, analyst, by, mistakes, (attempts, verdicts), wording, journal)

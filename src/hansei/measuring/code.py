@@ -273,7 +273,7 @@ def _dry(settings: Settings, tasks: Sequence[Task], sandbox: Sandbox) -> Result:
 
 def _notes(outcomes: Mapping[str, Sequence[Outcome]], attempts: Sequence[Attempt]) -> list[str]:
     """What is in no rate, and why; what was cut."""
-    from hansei.steps.ask import first_error
+    from hansei.steps.failures import first_error
 
     said = []
     broken = {name: o for name, found in outcomes.items() for o in found if o.kind == NOT_CHECKED}

@@ -82,7 +82,7 @@ class Settings:
 
 def run(settings: Settings) -> Result:
     """Ask every question, read the answers, and set them beside the baselines. Raises BadInput."""
-    from hansei.steps.ask import first_error
+    from hansei.steps.failures import first_error
 
     started = time.monotonic()
     check_installed()

@@ -233,7 +233,7 @@ def run(settings: Settings) -> Result:
     """Plays the conditions, and returns a row of rates for each; writes chart and result into `settings.out`."""
     from hansei.core.result import Result
     from hansei.safety import deception_rows as rows
-    from hansei.steps.ask import first_error
+    from hansei.steps.failures import first_error
 
     conditions = scene.chosen(settings.variant)
     if settings.dry_run:

@@ -84,11 +84,6 @@ def ask(
     return made
 
 
-def first_error(attempts: Sequence[Attempt]) -> list[str]:
-    """A note with the first error, where an answer did not come: a table without figures does not say why."""
-    return [f"the first error: {attempt.error}" for attempt in attempts if attempt.error is not None][:1]
-
-
 def attempt_seed(seed: int, number: int) -> int:
     """The seed of attempt `number`: the sampling's own for the first, then ones derived from it (31 bits)."""
     return seed if number == 0 else int(content_key("attempt seed", seed, number)[:8], 16) >> 1

@@ -10,6 +10,7 @@ from hansei import __version__
 from hansei.core import statistics
 from hansei.core.overlap import Overlap, overlap
 from hansei.core.records import Attempt, Behaviour, Figure, Lesson, Prompt, Verdict, to_json
+from hansei.steps.failures import reasons, told
 from hansei.steps.measure import Answered, Metric, Sheet, answered, as_mapping, cluster, measure, metrics
 
 
@@ -81,6 +82,8 @@ class Comparison:
     """Seeds of the training."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What happened on the way: mistakes, dropped, lessons …"""
+    notes: tuple[str, ...] = ()
+    """Why answers did not come, where some did not."""
 
     def __str__(self) -> str:
         from hansei.steps.table import table
@@ -108,6 +111,7 @@ class Comparison:
             "overlap": to_json(self.overlap),
             "counts": dict(self.counts),
             "judge": self.judge,
+            "notes": list(self.notes),
             **({} if seconds is None else {"seconds": round(seconds, 3)}),
             **({} if peak_rss_mb is None else {"peak_rss_mb": round(peak_rss_mb, 1)}),
             "errors": sum(s.counts["error"] for s in sheets),
@@ -159,6 +163,11 @@ def compare(
         settings=dict(settings or {}),
         seeds=tuple(seeds),
         counts=dict(counts or {}),
+        notes=tuple(
+            note
+            for name, a in rows.items()
+            for note in told(reasons(a.attempts, a.verdicts), name if len(rows) > 1 else "")
+        ),
     )
 
 

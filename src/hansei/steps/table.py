@@ -1,4 +1,7 @@
-"""A comparison as plain text, at most 110 columns wide: value [low, high] n, and what was not measured."""
+"""A comparison as plain text: value [low, high] n, and what was not measured.
+
+At most 110 columns wide, but for what a server says of an error.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,7 @@ def _words(comparison: Comparison) -> Iterable[str]:
         yield textwrap.fill(counts, WIDTH)
     judge = f"judge: {comparison.judge}; " if comparison.judge else ""
     yield f"{judge}value [95% interval] n; n leaves out errors and unscored answers"
+    yield from comparison.notes
 
 
 def _metrics() -> tuple[Metric, ...]:
