@@ -250,3 +250,24 @@ def test_hostile_text_of_a_finding_stays_text(tmp_path: Path) -> None:
     page = report_of_run(tmp_path / "run").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.jsonl", "run"]
+
+
+def test_what_no_file_can_hold_is_replaced_and_counted_so_that_the_prompts_can_be_taught_from(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"Half \ud83d of {i}", "answer": "and\x00 \udc00", "outcome": "fail", "category": "\ud800"}
+        for i in range(2)
+    ]
+    file = lines(tmp_path / "f.jsonl", *rows, {"prompt": "Whole \U0001f642", "answer": "", "outcome": "pass"})
+    found = import_findings(ImportSettings(file=str(file), out=str(tmp_path / "run"), expected="refuse"))
+    assert found.counts == {"answers": 3, "prompts": 3, "mistakes": 2, "answers with replaced characters": 2}
+    first, _, last = read_prompts(tmp_path / "run" / "prompts.jsonl")
+    assert (first.messages[0].content, first.mistake) == ("Half \ufffd of 0", "and\ufffd \ufffd")
+    assert first.tags == {"category": "\ufffd"} and last.messages[0].content == "Whole \U0001f642"
+    assert found.to_json()["rows"][0]["tokens"]["n"] == 0  # of the empty answer nobody counted them either
+
+
+def test_a_number_that_is_too_long_to_read_is_one_clear_line(tmp_path: Path) -> None:
+    for name in ("f.jsonl", "f.json"):
+        (tmp_path / name).write_text('{"prompt": "a", "answer": "b", "n": ' + "9" * 5000 + "}", encoding="utf-8")
+        with pytest.raises(BadInput, match=r"was expected.*limit"):
+            read_findings(tmp_path / name)

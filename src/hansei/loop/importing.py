@@ -19,7 +19,7 @@ from hansei.core.settings import as_mapping
 from hansei.loop.settings import ImportSettings
 from hansei.steps import run
 from hansei.steps.compare import Answers, Comparison, compare
-from hansei.steps.findings.finding import Finding
+from hansei.steps.findings.finding import Finding, holdable
 from hansei.steps.findings.read import VERSIONS, read_findings
 from hansei.steps.mistakes import pick
 
@@ -64,7 +64,8 @@ def import_findings(settings: ImportSettings) -> Imported:
     kind, findings = read_findings(
         settings.file, scorer=settings.scorer, fail_from=settings.fail_from, pass_from=settings.pass_from
     )
-    found = list(islice(findings, settings.limit))
+    read = list(islice(findings, settings.limit))
+    found = [holdable(finding) for finding in read]
     if not found:
         raise BadInput(f"{settings.file}: it holds no finished answer ({VERSIONS[kind]})")
     prompts = _prompts(found, settings.expected)
@@ -86,6 +87,9 @@ def import_findings(settings: ImportSettings) -> Imported:
         judges = ", ".join(sorted({f"{f.judge} {f.judge_version}" for f in found}))
         comparison = compare(prompts, rows, paper="import", judge=judges, settings=identity)
         counts = {"answers": len(found), "prompts": len(prompts), "mistakes": len(mistakes)}
+        replaced = sum(one != other for one, other in zip(read, found, strict=True))
+        if replaced:
+            counts["answers with replaced characters"] = replaced
         journal.note("counts", counts)
         run.write_comparison(Path(settings.out) / "comparison.json", comparison)
         _write_prompts(Path(settings.out) / PROMPTS, prompts, mistakes)

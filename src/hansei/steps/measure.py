@@ -74,8 +74,8 @@ def _score(_: Attempt, verdict: Verdict) -> float | None:
 
 
 def _tokens(attempt: Attempt, _: Verdict) -> float | None:
-    """None where nobody counted them, as in answers that another tool got."""
-    counted = attempt.completion_tokens > 0 or not attempt.text
+    """None where nobody counted them, as in answers that another tool got: an empty one of ours has read its prompt."""
+    counted = attempt.completion_tokens > 0 or (not attempt.text and attempt.prompt_tokens > 0)
     return float(attempt.completion_tokens) if attempt.error is None and counted else None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hansei.core.records import Behaviour, Chat, Expected, Message, Outcome
 from hansei.core.rows import read_text
 
 _ROLES = ("system", "user", "assistant")
+_UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,22 @@ class Finding:
     """A good answer, where the tool has one."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Category, probe, strategy and the like."""
+
+
+def holdable(finding: Finding) -> Finding:
+    """The finding with U+FFFD for each NUL and half surrogate pair, which no tokenizer and no prompts file can hold."""
+    texts = {f.name: getattr(finding, f.name) for f in fields(finding)}
+    cleaned = {name: _clean(text) for name, text in texts.items() if isinstance(text, str)}
+    return replace(
+        finding,
+        **cleaned,
+        chat=tuple(Message(m.role, _clean(m.content)) for m in finding.chat),
+        tags={_clean(name): _clean(value) for name, value in finding.tags.items()},
+    )
+
+
+def _clean(text: str) -> str:
+    return _UNHOLDABLE.sub("\ufffd", text)
 
 
 def chat_of(value: Any, where: str) -> Chat:
@@ -103,6 +121,8 @@ def read_json(path: Path) -> Any:
         raise BadInput(f"{path}, line {error.lineno}: JSON was expected: {error.msg}") from None
     except RecursionError:
         raise BadInput(f"{path}: nested too deeply to be read") from None
+    except ValueError as error:
+        raise BadInput(f"{path}: JSON was expected, found what can't be read ({error})") from None
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -112,8 +132,9 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            why = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        except (ValueError, RecursionError) as error:
+            why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            why = "nested too deeply" if isinstance(error, RecursionError) else why
             raise BadInput(f"{path}, line {n}: a JSON object was expected: {why}") from None
         if not isinstance(value, dict):
             raise BadInput(f"{path}, line {n}: a JSON object was expected, found {shown(value)}")
