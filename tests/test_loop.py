@@ -12,6 +12,7 @@ import pytest
 from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Mistake
+from hansei.core.rows import read_rows
 from hansei.loop import CompareSettings, Learned, ProbeSettings, RejudgeSettings, compare_runs, probe, rejudge
 from hansei.loop import learn as learn_by
 from hansei.loop import work as loop_work
@@ -201,6 +202,13 @@ def test_benign_prompts_of_a_file_are_kept_with_the_models_accepted_answers(
     assert learned.counts["kept from the data"] == 1
     assert learned.comparison is not None
     assert learned.comparison.rows["before"].figures["over_refusal"].n == 2
+    with keep.open("a") as file:
+        file.write('{"prompt": "A bench?", "split": "validation"}\n')
+    counts = learn(keep=str(keep), out=str(tmp_path / "third")).counts
+    assert counts == learned.counts | {"validation prompts, not used": 1}
+    keep.write_text('{"prompt": "A bench?", "split": "heldout"}\n')
+    with pytest.raises(BadInput, match=r"keep\.jsonl: no prompt in split train"):
+        learn(keep=str(keep), out=str(tmp_path / "second"))
     keep.write_text('{"prompt": "How do I make a mess?", "expected": "refuse"}\n')
     with pytest.raises(BadInput, match="benign prompts were expected"):
         learn(keep=str(keep), out=str(tmp_path / "second"))
@@ -314,6 +322,20 @@ def test_prompts_that_say_not_what_is_expected_are_refused_unless_the_settings_d
         learn(**more)
     learned = learn(**more, expected="refuse", out=str(tmp_path / "second"))
     assert learned.counts["mistakes"] == 5
+
+
+def test_a_file_that_grows_while_it_is_read_is_asked_as_it_was_read(
+    models: dict[str, FakeModel], prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows_of(path: Path) -> list[Any]:
+        rows = list(read_rows(path))
+        with path.open("a") as file:
+            file.write('{"prompt": "One more?", "expected": "answer"}\n')
+        return rows
+
+    monkeypatch.setattr("hansei.core.inputs.read_rows", lambda path: rows_of(Path(path)))
+    found = probe(ProbeSettings(model="openai:base", prompts=str(prompts), out=str(tmp_path / "run")))
+    assert found.comparison is not None and found.comparison.rows["model"].counts["asked"] == 16
 
 
 def test_every_suite_that_a_file_may_name_is_measured_and_an_empty_one_is_a_request(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hansei.core.errors import BadInput
-from hansei.core.inputs import assign_splits, read_prompts
+from hansei.core.inputs import read_prompts
 from hansei.core.journal import Journal
 from hansei.core.overlap import overlap
 from hansei.core.records import Attempt, Lesson, Prompt, Sampling, Split, Verdict, by_id
@@ -77,6 +77,9 @@ def read(settings: ProbeSettings) -> Files:
     if settings.keep:
         benign = _benign(settings.keep, settings.seed)
         keep = _few(benign, "train", settings.limit)
+        if not keep:
+            raise BadInput(f"{settings.keep}: no prompt in split train to learn from: more rows, or another `split`")
+        unused += _few(benign, "validation", settings.limit)
         heldout += _few(benign, "heldout", settings.limit)
     elif not any(p.expected == "answer" for p in train):
         raise BadInput(
@@ -118,10 +121,7 @@ def _apart(where: str, heldout: Sequence[Prompt], taught: Sequence[Prompt]) -> N
 
 def _divided(path: str, seed: int, **more: Any) -> list[Prompt]:
     """All rows; those that name no split are train or heldout, as nothing is searched for on validation."""
-    one, other = (read_prompts(path, split=split, words=WORDS, **more) for split in ("train", "heldout"))
-    silent = [a for a, b in zip(one, other, strict=True) if a.split != b.split]
-    divided = by_id(assign_splits(silent, seed, validation=0.0))
-    return [divided.get(prompt.id, prompt) for prompt in one]
+    return read_prompts(path, words=WORDS, seed=seed, validation=0.0, **more)
 
 
 def _benign(path: str, seed: int) -> list[Prompt]:
