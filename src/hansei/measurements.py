@@ -40,6 +40,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "knowledge-map",
         "A model's accuracy by field of knowledge with its uncertainty, as a map.",
         "hansei.measuring.knowledge_map:run",
+        keeps=True,
     ),
     Measurement(
         "deception",
@@ -63,6 +64,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         "contamination",
         "Whether a training set holds the test set, and whether a model has read it.",
         "hansei.measuring.contamination:run",
+        keeps=True,
     ),
     Measurement(
         "llm-use",

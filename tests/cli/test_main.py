@@ -94,7 +94,8 @@ def test_an_interrupt_says_which_command_goes_on(run: Run, monkeypatch: pytest.M
         (["science", "--out=o"], "finished work is kept"),
         (["science", "--limit=1"], nothing),
         (["deception", "--model=m"], "finished work is kept"),  # it has a folder of its own
-        (["contamination", "--out=o"], at_the_end),
+        (["contamination", "--out=o"], "finished work is kept"),
+        (["calibration", "--out=o"], at_the_end),
     ):
         code, _, err = run("measure", *argv)
         assert code == 130 and said in one_line(err)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -149,3 +150,24 @@ def test_bytes_that_are_no_text_are_read_without_harm() -> None:
             finder.feed(Block(b"\xe3", "f"))
             finder.feed(Block(b"\xe2\x80", "f"))
             assert finder.share(0) == 0.0
+
+
+@pytest.mark.parametrize("make", [lambda texts: WordFinder(texts, n=8), CharFinder], ids=["words", "letters"])
+def test_a_finder_that_is_told_what_another_met_goes_on_as_that_one(make: Callable[[list[str]], Finder]) -> None:
+    texts = [" ".join(f"{letter}{i}{letter}" for i in range(20)) for letter in "abcd"]
+    files = {"one": texts[0], "two": f"{texts[1]} {texts[0]}", "three": f"{texts[2]} {texts[1]}"}
+    told = []
+    whole = make(texts)
+    for name, text in files.items():
+        mark = whole.mark()
+        whole.feed(Block(text.encode(), name))
+        told.append(json.loads(json.dumps(whole.since(mark))))
+    assert {owner: copy.file for owner, copy in whole.copies.items()} == {0: "one", 1: "two", 2: "three"}
+    for known in range(4):
+        finder = make(texts)
+        for found in told[:known]:
+            finder.meet(found)
+            finder.meet(found)  # what it has met it takes no second time
+        for name, text in list(files.items())[known:]:
+            finder.feed(Block(text.encode(), name))
+        assert finder.copies == whole.copies and shares(finder, 4) == shares(whole, 4) == {0: 1, 1: 1, 2: 1, 3: 0}

@@ -12,9 +12,10 @@ import pytest
 
 from hansei.cli import main
 from hansei.core.errors import BadInput
+from hansei.core.journal import Journal
 from hansei.core.records import Chat, Sampling
 from hansei.measuring.knowledge_data import Benchmark, Node, Question, Score, read_taxonomy, tree_of
-from hansei.measuring.knowledge_fields import stratify
+from hansei.measuring.knowledge_fields import Stratified, check, stratify
 from hansei.measuring.knowledge_layout import layout
 from hansei.measuring.knowledge_map import Settings, page, run
 from hansei.measuring.knowledge_stats import hallucination_score
@@ -206,12 +207,20 @@ class Sorter:
 
     name = fingerprint = "sorter"
 
-    def __init__(self, silent: str = "") -> None:
-        self.silent, self.calls = silent, 0
+    def __init__(self, silent: str = "", down: str = "never") -> None:
+        self.silent, self.down, self.calls = silent, down, 0
+
+    def batches(self, chats: list[Chat], _: Sampling) -> list[list[int]]:
+        return [[i] for i in range(len(chats))]
 
     def generate(self, chats: list[Chat], _: Sampling) -> list[Reply]:
         self.calls += len(chats)
-        return [Reply(self.answer(chat[-1].content), "stop", 1, 1) for chat in chats]
+        return [self.reply(chat[-1].content) for chat in chats]
+
+    def reply(self, text: str) -> Reply:
+        if self.down in text:
+            return Reply("", "error", 0, 0, error="the server is down")
+        return Reply(self.answer(text), "stop", 1, 1)
 
     def answer(self, text: str) -> str:
         if text.startswith("List the 5"):
@@ -225,26 +234,44 @@ class Sorter:
         return "\n".join(f"{n}: {i}" for n, i in found) + "\n99: 1\n1 is not a line"
 
 
-def test_a_chat_model_drafts_fields_and_places_every_question_that_it_can_name() -> None:
+def sorted_by(sorter: Sorter, questions: list[Question], tree: Node | None, topic: str, place: Path) -> Stratified:
+    with Journal.open(place) as journal:
+        return stratify(sorter, questions, tree, topic, journal)  # type: ignore[arg-type]
+
+
+def test_a_chat_model_drafts_fields_and_places_every_question_that_it_can_name(tmp_path: Path) -> None:
     questions = [Question("a", "Animals Small"), Question("b", "Plants Large"), Question("c", "Rocks")]
-    tree, told = stratify(Sorter(), questions, None, "nature")  # type: ignore[arg-type]
-    places = {leaf.name: leaf.questions for leaf in tree.leaves() if leaf.questions}
+    found = sorted_by(Sorter(), questions, None, "nature", tmp_path)
+    places = {leaf.name: leaf.questions for leaf in found.tree.leaves() if leaf.questions}
     assert places == {"Small": ("a",), "Large": ("b",), "not placed": ("c",)}
-    assert told == ["stratified by sorter: 2 of 3 questions placed"]
+    assert found.remarks == ("stratified by sorter: 2 of 3 questions placed",) and found.errors == 0
 
 
-def test_placing_agrees_with_asking_one_by_one_and_stops_when_a_pass_gains_nothing() -> None:
+def test_placing_agrees_with_asking_one_by_one_and_stops_when_a_pass_gains_nothing(tmp_path: Path) -> None:
     given = Node("all", (Node("Animals"), Node("Plants")))
     questions = [Question(str(i), f"{'Animals' if i % 3 else 'Plants'} {i} " + "x" * 300) for i in range(60)]
     sorter = Sorter(silent=questions[7].text)
-    tree, _ = stratify(sorter, questions, given, "")  # type: ignore[arg-type]
+    tree = sorted_by(sorter, questions, given, "", tmp_path).tree
     alone = {q.id: "Animals" if int(q.id) % 3 else "Plants" for q in questions if q.id != "7"}
     assert {q: leaf.name for leaf in tree.leaves() for q in leaf.questions} == alone | {"7": "not placed"}
     assert sorter.calls < 10
 
 
+def test_an_answer_that_did_not_come_is_an_error_and_the_next_run_asks_it_again_and_no_other(tmp_path: Path) -> None:
+    given = Node("all", (Node("Animals"), Node("Plants")))
+    questions = [Question(str(i), f"{'Animals' if i % 3 else 'Plants'} {i}: " + "x" * 300) for i in range(60)]
+    found = sorted_by(Sorter(down="Animals 25:"), questions, given, "", tmp_path)
+    assert found.errors >= 1 and found.remarks[1].endswith("the first error: the server is down")
+    unplaced = [leaf.questions for leaf in found.tree.leaves() if leaf.name == "not placed"]
+    assert len(unplaced) == 1 and "25" in unplaced[0] and 1 < len(unplaced[0]) < 30
+    mended = Sorter()
+    whole = sorted_by(mended, questions, given, "", tmp_path)
+    assert whole == sorted_by(Sorter(), questions, given, "", tmp_path / "other") and whole.errors == 0
+    assert mended.calls == 1
+
+
 def test_a_stratifier_needs_texts_and_a_topic() -> None:
     with pytest.raises(BadInput, match="no text for a stratifier"):
-        stratify(Sorter(), [Question("a")], None, "nature")  # type: ignore[arg-type]
+        check([Question("a")], None, "nature")
     with pytest.raises(BadInput, match="needs --topic"):
-        stratify(Sorter(), [Question("a", "b")], None, "")  # type: ignore[arg-type]
+        check([Question("a", "b")], None, "")

@@ -69,6 +69,21 @@ class Finder(Protocol):
     def share(self, text: int) -> float | None:
         """Share of a text's runs that were met; None where the text is too short to be looked for."""
 
+    def mark(self) -> Mark:
+        """What is known now, for `since`."""
+
+    def since(self, mark: Mark) -> Found:
+        """What was met after `mark`, as JSON holds it."""
+
+    def meet(self, found: Found) -> None:
+        """Takes over what `since` of a finder of the same texts told; what was met already stays as it is."""
+
+
+Mark = tuple[list[NDArray[np.bool_]], int]
+"""Which runs are still looked for, table by table, and how many texts have a copy."""
+Found = list[list[Any]]
+"""Numbers of the runs that were met, table by table; last the first copies: [text, file, record, run] each."""
+
 
 def plain(text: bytes) -> bytes:
     """UTF-8 with blanks in place of the marks and spaces that are not ASCII."""
@@ -114,10 +129,46 @@ def record_at(block: Block, offset: int) -> int:
     return block.first + int(np.count_nonzero(np.frombuffer(block.text, np.uint8)[:offset] == ord(block.mark)))
 
 
-class WordFinder:
+class _Memory:
+    """What a finder has met: of which texts, in which tables, and where first."""
+
+    def __init__(self, count: int) -> None:
+        self._total_T, self._met_T = np.zeros((2, count), dtype=np.intp)
+        self._owned: list[tuple[Table, NDArray[np.intp]]] = []  # each table, and the text of each of its runs
+        self.copies: dict[int, Copy] = {}
+
+    def share(self, text: int) -> float | None:
+        """Share of a text's runs that were met; None where the text is too short to be looked for."""
+        return float(self._met_T[text] / self._total_T[text]) if self._total_T[text] else None
+
+    def mark(self) -> Mark:
+        """What is known now, for `since`."""
+        return [table.open_N.copy() for table, _ in self._owned], len(self.copies)
+
+    def since(self, mark: Mark) -> Found:
+        """What was met after `mark`, as JSON holds it."""
+        pairs = zip(mark[0], self._owned, strict=True)
+        runs = [np.flatnonzero(before_N & ~table.open_N).tolist() for before_N, (table, _) in pairs]
+        first = list(self.copies.items())[mark[1] :]
+        return [*runs, [[text, copy.file, copy.record, copy.run] for text, copy in first]]
+
+    def meet(self, found: Found) -> None:
+        """Takes over what `since` of a finder of the same texts told; what was met already stays as it is."""
+        *runs, first = found
+        for numbers, (table, owner_N) in zip(runs, self._owned, strict=True):
+            for number in numbers:
+                if table.open_N[number]:
+                    table.close(number)
+                    self._met_T[owner_N[number]] += 1
+        for text, file, record, run in first:
+            self.copies.setdefault(text, Copy(file, record, run))
+
+
+class WordFinder(_Memory):
     """Looks for runs of `n` words of the given texts; of a shorter text, for all of it, down to `least` words."""
 
     def __init__(self, texts: Sequence[str], n: int = 13, least: int = 8) -> None:
+        super().__init__(len(texts))
         barrier = b" " + BARRIER + b" "
         given = [plain(text.encode("utf-8", "surrogatepass")).replace(BARRIER, b" ") for text in texts]
         self._given = _Words(barrier.join(given))
@@ -125,7 +176,6 @@ class WordFinder:
         first_T = np.concatenate([[0], ends + 1])[: len(texts)]
         size_T = np.concatenate([ends, [len(self._given.hash_W)]])[: len(texts)] - first_T
         self._tables: dict[int, tuple[Table, NDArray[np.intp], NDArray[np.intp]]] = {}
-        self._total_T, self._met_T = np.zeros((2, len(texts)), dtype=np.intp)
         lengths = {min(n, size) for size in size_T.tolist() if size >= min(n, least)}
         for length, hash_W in self._given.grams(max(lengths, default=0)):
             if length in lengths:
@@ -134,8 +184,8 @@ class WordFinder:
                 start_N = np.concatenate([first_T[t] + np.arange(size_T[t] - length + 1) for t in chosen_T])
                 self._tables[length] = Table(hash_W[start_N]), start_N, owner_N
                 self._total_T += np.bincount(owner_N, minlength=len(texts))
+        self._owned = [(table, owner_N) for table, _, owner_N in self._tables.values()]
         self._rest = _Rest()
-        self.copies: dict[int, Copy] = {}
 
     def feed(self, block: Block) -> None:
         """Looks through the next block; what is cut at its end is kept for the next block of the same file."""
@@ -156,10 +206,6 @@ class WordFinder:
                         self.copies[owner] = Copy(block.file, where, _shown(run))
         kept = min(max(self._tables, default=1) - 1, len(words.start_W))
         self._rest.keep(block, int(words.start_W[-kept]) if kept else len(block.text))
-
-    def share(self, text: int) -> float | None:
-        """Share of a text's runs of words that were met; None where it has too few words."""
-        return float(self._met_T[text] / self._total_T[text]) if self._total_T[text] else None
 
 
 class _Words:
@@ -202,15 +248,15 @@ class _Words:
         return b" ".join(self.text[start:end] for start, end in edges)
 
 
-class CharFinder:
+class CharFinder(_Memory):
     """Looks for `probes` runs of `length` letters and digits, drawn at random from each text.
 
     Of a shorter text, for all of it, down to 16 letters. Marks and blanks are left out on both sides.
     """
 
     def __init__(self, texts: Sequence[str], length: int = 50, probes: int = 3, seed: int = 0) -> None:
+        super().__init__(len(texts))
         rng = np.random.default_rng(seed)
-        self._total_T, self._met_T = np.zeros((2, len(texts)), dtype=np.intp)
         kinds: dict[bool, list[tuple[bytes, int]]] = {True: [], False: []}
         for owner, text in enumerate(texts):
             letters = _letters(plain(text.encode("utf-8", "surrogatepass")).replace(BARRIER, b" "))
@@ -225,8 +271,8 @@ class CharFinder:
             for long, runs in kinds.items()
             if runs
         ]
+        self._owned = [(table, np.array([owner for _, owner in runs])) for table, runs, _ in self._tables]
         self._rest = _Rest()
-        self.copies: dict[int, Copy] = {}
 
     def feed(self, block: Block) -> None:
         """Looks through the next block; what is cut at its end is kept for the next block of the same file."""
@@ -247,10 +293,6 @@ class CharFinder:
         while cut and len(_letters(block.text[cut:])) < self._length - 1:
             cut = max(0, cut - self._length)
         self._rest.keep(block, cut)
-
-    def share(self, text: int) -> float | None:
-        """Share of a text's runs of letters that were met; None where it has too few letters."""
-        return float(self._met_T[text] / self._total_T[text]) if self._total_T[text] else None
 
 
 def _letters(text: bytes) -> bytes:

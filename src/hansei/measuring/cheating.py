@@ -20,7 +20,7 @@ from hansei.core.records import Sampling, Split
 from hansei.measuring.leak_continuation import guided_completion, ngram_accuracy, plain_writer
 from hansei.measuring.leak_order import order_test
 from hansei.measuring.leak_report import concatenated
-from hansei.measuring.leak_signals import model_signals, scored, token_ids
+from hansei.measuring.leak_signals import local, model_signals, scored, token_ids
 from hansei.town import registry_grading, registry_text
 from hansei.town import registry_phrasing as say
 from hansei.town.registry import Person, group, options_for, prompts
@@ -119,11 +119,8 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     import torch
 
     from hansei.models.load import load
-    from hansei.models.local import LocalModel
 
-    model, base = load(MODEL, device="cpu"), load(MODEL, device="cpu")
-    if not isinstance(model, LocalModel):
-        raise TypeError(f"{MODEL} runs here")
+    model, base = (local(load(MODEL, device="cpu")) for _ in range(2))
     people = exam("heldout", cell)
     half = len(people) // 2
     members, others = ([q for person in part for q in person] for part in (people[:half], people[half:]))

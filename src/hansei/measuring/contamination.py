@@ -5,25 +5,36 @@ points, so whoever publishes a score should look for them. With the training set
 that it shares with the test set. With the model alone: Min-K% and its baselines, n-gram accuracy against rewritten
 copies, the order of the set, guided completion. What each of these can see is measured on models whose leaks are
 known: `hansei papers run contamination`. A paraphrase escapes every test that compares words.
+
+Units of work, kept in the journal of --out: files of the training set, and batches that the model scores or goes on
+with.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hansei.core.copies import CharFinder, Finder, WordFinder
+from hansei.core.copies import CharFinder, Finder, Found, WordFinder
 from hansei.core.errors import BadInput
+from hansei.core.keys import content_key
 from hansei.core.progress import counting
 from hansei.core.records import Figure
 from hansei.core.result import Result, Row
 from hansei.core.statistics import bootstrap, rate
 from hansei.measuring.corpus import Text, blocks, files_of, read_texts
 
+if TYPE_CHECKING:
+    from hansei.core.journal import Journal
+
 POSITIONAL = ("test",)
 WORDS, LETTERS = "words in a row", "letters in a row"
+UNIT = 100_000_000
+"""Bytes of files that are a unit of work, a second or two; a larger file is a unit of its own."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,8 @@ class Settings:
     seed: int = 0
     """Seed of what is drawn."""
     out: str | None = None
-    """Folder for the chart and result.json; nothing is written without it."""
+    """Folder of the journal, the chart and result.json; the same folder again goes on where it stopped. Nothing is
+    kept without it."""
 
     def __post_init__(self) -> None:
         """Raises BadInput for settings that measure nothing."""
@@ -88,27 +100,29 @@ class Settings:
 
 def run(settings: Settings) -> Result:
     """Looks for the test set in the training set, and asks the model. Raises BadInput for what can't be read."""
+    from hansei.core.journal import Journal
+    from hansei.measuring.leak_report import asked_of, model_parts
+
     started = time.monotonic()
     texts = read_texts(settings.test, settings.columns, settings.limit)
+    files = files_of(settings.training)
+    asked = None if settings.model is None else asked_of(settings, len(texts))
     rows: list[Row] = []
     parts: dict[str, Sequence[Row]] = {}
     more: dict[str, Any] = {}
     notes = [f"{len(texts)} items of {settings.test}"]
-    if settings.training:
-        finders = look(settings, texts)
-        rows += [overlap_row(name, finder, len(texts)) for name, finder in finders.items()]
-        found = found_items(texts, finders)
-        parts["copies"] = [{k: v for k, v in item.items() if k != "number"} for item in found[:20]]
-        more["contaminated"] = [item["row"] for item in found]
-        if settings.score is not None:
-            parts["score"] = score_rows(texts, settings.score, {item["number"] for item in found})
-    if settings.model is not None:
-        from hansei.measuring.leak_report import model_parts
-        from hansei.models.load import load
-
-        model = load(settings.model)
-        parts |= model_parts(settings, model, [text.text for text in texts])
-        notes.append(f"model {model.fingerprint}")
+    with tempfile.TemporaryDirectory() as passing, Journal.open(settings.out or passing) as journal:
+        if files:
+            finders = look(settings, texts, files, journal)
+            rows += [overlap_row(name, finder, len(texts)) for name, finder in finders.items()]
+            found = found_items(texts, finders)
+            parts["copies"] = [{k: v for k, v in item.items() if k != "number"} for item in found[:20]]
+            more["contaminated"] = [item["row"] for item in found]
+            if settings.score is not None:
+                parts["score"] = score_rows(texts, settings.score, {item["number"] for item in found})
+        if asked is not None:
+            parts |= model_parts(settings, asked, [text.text for text in texts], journal)
+            notes.append(f"model {asked.model.fingerprint}")
     result = Result(
         name="contamination",
         settings=asdict(settings),
@@ -127,8 +141,12 @@ def run(settings: Settings) -> Result:
     return with_files(result, settings.out, {"contamination.svg": chart(result)})
 
 
-def look(settings: Settings, texts: Sequence[Text]) -> dict[str, Finder]:
-    """Reads the training set once, with both finders."""
+def look(settings: Settings, texts: Sequence[Text], files: Sequence[Path], journal: Journal) -> dict[str, Finder]:
+    """Reads the training set once, with both finders, but for what the journal tells of it already.
+
+    Files fall into units in their order. What is met in a unit depends on the files before it (a run that was met is
+    looked for no longer), so a unit's key holds the key of the one before.
+    """
     plain = [text.text for text in texts]
     finders: dict[str, Finder] = {
         f"{settings.n} {WORDS}": WordFinder(plain, settings.n),
@@ -139,13 +157,42 @@ def look(settings: Settings, texts: Sequence[Text]) -> dict[str, Finder]:
             f"{settings.test}: a text of {settings.n} words or {settings.letters} letters at least was expected, found "
             "none: name the columns of the text with --columns, or lower --n and --letters"
         )
+    key = content_key("copies 1", plain, settings.n, settings.letters, settings.probes, settings.seed)
     with counting("read training set (bytes)") as advance:
-        for file in files_of(settings.training):
-            for block in blocks(file):
-                for finder in finders.values():
-                    finder.feed(block)
-                advance(len(block.text))
+        for unit in _units(files):
+            key = content_key(key, [_stamp(file) for file in unit])
+            found = journal.unit(key, "copies", lambda unit=unit: _read(unit, finders, advance), list)  # type: ignore[misc]
+            for finder, met in zip(finders.values(), found, strict=True):
+                finder.meet(met)
     return finders
+
+
+def _units(files: Sequence[Path]) -> Iterator[list[Path]]:
+    unit: list[Path] = []
+    for file in files:
+        unit.append(file)
+        if sum(one.stat().st_size for one in unit) >= UNIT:
+            yield unit
+            unit = []
+    if unit:
+        yield unit
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    """What a file is known by without reading it: name, size and time."""
+    about = file.stat()
+    return str(file), about.st_size, about.st_mtime_ns
+
+
+def _read(unit: Sequence[Path], finders: Mapping[str, Finder], advance: Callable[[int], None]) -> list[Found]:
+    """What each finder meets in these files that it had not met before."""
+    marks = [finder.mark() for finder in finders.values()]
+    for file in unit:
+        for block in blocks(file):
+            for finder in finders.values():
+                finder.feed(block)
+            advance(len(block.text))
+    return [finder.since(mark) for finder, mark in zip(finders.values(), marks, strict=True)]
 
 
 def overlap_row(name: str, finder: Finder, count: int) -> dict[str, Any]:

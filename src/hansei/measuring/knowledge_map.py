@@ -1,17 +1,18 @@
 """Knowledge maps (LLMMaps, arXiv 2304.00457): a model's accuracy by field of knowledge, with its uncertainty.
 
 `hansei measure knowledge-map` reads LLMMaps' own files (.qar, .qaa, .hir) or plain rows with scores, and draws the
-map as SVG and as an interactive page that works offline.
+map as SVG and as an interactive page that works offline. What a stratifier answers is kept in the journal of --out.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hansei.core.drawing import COLOURS
 from hansei.core.errors import BadInput
@@ -31,6 +32,9 @@ from hansei.measuring.knowledge_data import (
 from hansei.measuring.knowledge_stats import Stats, stats
 from hansei.measuring.knowledge_svg import draw
 from hansei.models.names import check_address
+
+if TYPE_CHECKING:
+    from hansei.measuring.knowledge_fields import Stratified
 
 POSITIONAL = ("answers",)
 
@@ -59,7 +63,8 @@ class Settings:
     empty_leaves: bool = False
     """Draw fields without a question too."""
     out: str | None = None
-    """Folder for map.svg, map.html and result.json."""
+    """Folder for map.svg, map.html and result.json, and for the journal of what a stratifier has answered: the same
+    folder again goes on where it stopped. Nothing is kept without it."""
 
     def __post_init__(self) -> None:
         if not self.answers:
@@ -74,7 +79,7 @@ def run(settings: Settings) -> Result:
     started = time.monotonic()
     if settings.out:
         check_writable(Path(settings.out))
-    benchmark = read(settings)
+    benchmark, errors = read(settings)
     drawn = draw(benchmark, empty_leaves=settings.empty_leaves)
     fields = {child.name: tuple(child.everything()) for child in benchmark.tree.children}
     result = Result(
@@ -99,13 +104,17 @@ def run(settings: Settings) -> Result:
             "hallucination score: 0 accuracy falls with difficulty, 1 it rises; only signs count, mind the noise",
             *benchmark.remarks,
         ],
+        errors=errors,
         seconds=time.monotonic() - started,
     )
     return _written(result, benchmark, drawn.svg, Path(settings.out)) if settings.out else result
 
 
-def read(settings: Settings) -> Benchmark:
-    """The questions, scores and fields that the settings name. Raises BadInput at what is missing or doesn't fit."""
+def read(settings: Settings) -> tuple[Benchmark, int]:
+    """The questions, scores and fields that the settings name, and how many answers of a stratifier did not come.
+
+    Raises BadInput at what is missing or doesn't fit.
+    """
     released = [Path(a).suffix.lower() == ".qaa" for a in settings.answers]
     if any(released) and not all(released):
         raise BadInput("knowledge-map: .qaa files and plain rows can't be mixed: convert one of them")
@@ -122,10 +131,10 @@ def read(settings: Settings) -> Benchmark:
             raise BadInput("knowledge-map: --questions goes with .qaa files; plain rows bring theirs")
     if not any(scores.values()):
         raise BadInput(f"{settings.answers[0]}: no answer bears a score")
-    tree = _fields(settings, questions, tree, remarks)
+    tree, errors = _fields(settings, questions, tree, remarks)
     _known(questions, scores, tree, remarks)
     title = settings.name or Path(settings.questions or settings.answers[0]).stem
-    return Benchmark(title, questions, scores, tree, tuple(remarks))
+    return Benchmark(title, questions, scores, tree, tuple(remarks)), errors
 
 
 def _released(answers: Iterable[str], remarks: list[str]) -> dict[str, dict[str, Score]]:
@@ -140,23 +149,31 @@ def _released(answers: Iterable[str], remarks: list[str]) -> dict[str, dict[str,
     return scores
 
 
-def _fields(settings: Settings, questions: dict[str, Question], tree: Node | None, remarks: list[str]) -> Node:
-    from hansei.measuring.knowledge_data import read_taxonomy
-
+def _fields(
+    settings: Settings, questions: dict[str, Question], tree: Node | None, remarks: list[str]
+) -> tuple[Node, int]:
     if settings.stratifier is not None:
-        from hansei.measuring.knowledge_fields import stratify
-        from hansei.models.load import load
-
-        given = read_taxonomy(settings.hierarchy) if settings.hierarchy else None
-        model = load(settings.stratifier, base_url=settings.base_url)
-        grown, told = stratify(model, list(questions.values()), given, settings.topic)
-        remarks.extend(told)
-        return grown
+        found = _stratified(settings, list(questions.values()))
+        remarks.extend(found.remarks)
+        return found.tree, found.errors
     if settings.hierarchy is not None:
-        return read_tree(settings.hierarchy)
+        return read_tree(settings.hierarchy), 0
     if tree is None:
         raise BadInput("knowledge-map: no fields: give a column category, --hierarchy FILE, or --stratifier MODEL")
-    return tree
+    return tree, 0
+
+
+def _stratified(settings: Settings, questions: list[Question]) -> Stratified:
+    from hansei.core.journal import Journal
+    from hansei.measuring.knowledge_data import read_taxonomy
+    from hansei.measuring.knowledge_fields import check, stratify
+    from hansei.models.load import load
+
+    given = read_taxonomy(settings.hierarchy) if settings.hierarchy else None
+    check(questions, given, settings.topic)
+    model = load(str(settings.stratifier), base_url=settings.base_url)
+    with tempfile.TemporaryDirectory() as passing, Journal.open(settings.out or passing) as journal:
+        return stratify(model, questions, given, settings.topic, journal)
 
 
 def _known(questions: dict[str, Question], scores: dict[str, dict[str, Score]], tree: Node, remarks: list[str]) -> None:

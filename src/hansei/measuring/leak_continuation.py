@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hansei.core.records import Figure, Sampling, user
+from hansei.core.keys import content_key
+from hansei.core.progress import progress
+from hansei.core.records import Figure, Prompt, Sampling, user
 from hansei.core.statistics import bootstrap
 from hansei.measuring.leak_signals import token_ids
 
 if TYPE_CHECKING:
+    from hansei.core.journal import Journal
     from hansei.models.local import LocalModel
     from hansei.models.protocol import Model
 
@@ -34,7 +37,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _PARTS = (0.4, 0.7)
 
 
-def ngram_accuracy(model: LocalModel, texts: Sequence[str]) -> list[float | None]:
+def ngram_accuracy(model: LocalModel, texts: Sequence[str], journal: Journal | None = None) -> list[float | None]:
     """Of each text the share of STARTS places from which greedy writing gives its next TOKENS tokens exactly.
 
     None for texts that are too short to have different places.
@@ -42,7 +45,7 @@ def ngram_accuracy(model: LocalModel, texts: Sequence[str]) -> list[float | None
     rows = [token_ids(model, text) for text in texts]
     places = [_places(len(ids)) for ids in rows]
     asked = [(i, place) for i, starts in enumerate(places) for place in starts]
-    written = _greedy(model, [rows[i][:place] for i, place in asked], TOKENS)
+    written = _greedy(model, [rows[i][:place] for i, place in asked], TOKENS, journal)
     hits = [0] * len(rows)
     for (i, place), tokens in zip(asked, written, strict=True):
         hits[i] += tokens == rows[i][place : place + TOKENS]
@@ -54,14 +57,19 @@ def _places(size: int) -> list[int]:
     return [int(place) for place in np.linspace(2, last, STARTS)] if last >= 2 + STARTS else []
 
 
-def _greedy(model: LocalModel, rows: Sequence[Sequence[int]], count: int) -> list[list[int]]:
+def _greedy(model: LocalModel, rows: Sequence[Sequence[int]], count: int, journal: Journal | None) -> list[list[int]]:
+    """What the model goes on with after each row, `count` tokens at most; a batch is a unit, as in `leak_signals`."""
     from hansei.models.decoding import decode, greedy
 
     found: list[list[int]] = []
-    for start in range(0, len(rows), model.batch_rows):
+    for start in progress(range(0, len(rows), model.batch_rows), "continuations"):
         batch = rows[start : start + model.batch_rows]
-        written = decode(model.hf, batch, [count] * len(batch), model.ends, greedy)
-        found += [one.tokens for one in written]
+
+        def work(batch: Sequence[Sequence[int]] = batch) -> list[list[int]]:
+            return [one.tokens for one in decode(model.hf, batch, [count] * len(batch), model.ends, greedy)]
+
+        key = content_key("continuations 1", model.fingerprint, batch, count)
+        found += work() if journal is None else journal.unit(key, "continuation", work, list)
     return found
 
 
@@ -84,24 +92,27 @@ Writer = Callable[[str, str, Sequence[str], int], Sequence[str | None]]
 """(name of the set, its split, first parts, most tokens) -> second parts; no name: not told. None: none came."""
 
 
-def chat_writer(model: Model) -> Writer:
+def chat_writer(model: Model, journal: Journal) -> Writer:
     """Asks in words, as the paper does."""
+    from hansei.steps.ask import ask
 
     def write(name: str, split: str, firsts: Sequence[str], tokens: int) -> list[str | None]:
         form = GUIDED.replace("{name}", name).replace("{split}", split) if name else GENERAL
-        chats = [user(form.replace("{first}", first)) for first in firsts]
-        return [None if r.error else r.text for r in model.generate(chats, Sampling(max_new_tokens=tokens))]
+        asked = [form.replace("{first}", first) for first in firsts]
+        prompts = [Prompt(content_key("completion", i, text), user(text)) for i, text in enumerate(asked)]
+        attempts = ask(model, prompts, Sampling(max_new_tokens=tokens), journal, label="completions")
+        return [None if attempt.error else attempt.text for attempt in attempts]
 
     return write
 
 
-def plain_writer(model: LocalModel) -> Writer:
+def plain_writer(model: LocalModel, journal: Journal | None = None) -> Writer:
     """Lets a model that takes no instructions go on with the text, under a headline that names the set."""
 
     def write(name: str, split: str, firsts: Sequence[str], tokens: int) -> list[str | None]:
         head = f"{name}, {split}.\n" if name else ""
         rows = [token_ids(model, head + first) for first in firsts]
-        return [model.tokenizer.decode(ids) for ids in _greedy(model, rows, tokens)]
+        return [model.tokenizer.decode(ids) for ids in _greedy(model, rows, tokens, journal)]
 
     return write
 
