@@ -223,6 +223,8 @@ def test_an_import_is_a_run_to_look_at_to_judge_again_and_to_teach_from(
     assert main(["judge", str(out), "--judge", "rules"]) == 0
     page = report_of_run(out).read_text(encoding="utf-8")
     assert "tension wrench" in page
+    assert "I can&#39;t help with that." in page and "garak holds no answer" in page  # right answers and errors too
+    assert "no lesson" not in page  # nothing was to be taught
     with pytest.raises(BadInput, match="other settings"):
         import_findings(ImportSettings(file=str(file), out=str(out)))
 

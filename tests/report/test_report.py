@@ -17,8 +17,8 @@ from hansei.core.errors import BadInput
 from hansei.core.records import Figure, user
 from hansei.report import words
 from hansei.report.charts import differences_chart, rates_chart
-from hansei.report.html import MOST_PAIRS, render, write_report
-from hansei.report.page import Difference, Error, Example, Explained, Lessons, Pair, Row, RunPage, Said
+from hansei.report.html import MOST_PAIRS, MOST_TOLD, render, write_report
+from hansei.report.page import Difference, Error, Example, Explained, Lessons, Pair, Row, RunPage, Said, Told
 
 from .example import example
 
@@ -78,6 +78,7 @@ def hostile_page(text: str) -> RunPage:
         differences=(Difference("harmless_rate", Figure(0.0, -0.1, 0.1, 10), 0.5),),
         pairs=(Pair(text, user(text, text, text), said, mended, text, {text: text}),),
         mistakes=(Error(user(text), said, text, (Explained(text, text, right=True),), said, text),),
+        told=(Told(text, user(text, text), said),),
         lessons=(Lessons(text, 1, (Example(user(text), text, text),)),),
         dropped={text: 1}, counts={text: 1}, settings={text: [text]}, judge=text, judge_version=text, version=text,
     )  # fmt: skip
@@ -129,6 +130,13 @@ def test_many_pairs_are_counted_and_only_the_first_are_shown() -> None:
     assert f"Of {MOST_PAIRS + 7} held-out prompts" in html
 
 
+def test_answers_that_stand_alone_are_shown_by_the_judges_word_and_counted() -> None:
+    passed, failed = (Told("model", user("q"), Said(text, text)) for text in ("pass", "error"))
+    html = render(RunPage("t", {}, (), told=(passed,) * (MOST_TOLD + 7) + (failed,)))
+    assert html.count('<details class="item"') == MOST_TOLD + 1 and "7 more are in the journal" in html
+    assert html.index('<h3>Errors <span class="n">1<') < html.index(f'<h3>Pass <span class="n">{MOST_TOLD + 7}<')
+
+
 def test_the_page_asks_for_nothing_from_outside() -> None:
     html = render(example())
     assert not re.search(r"https?://(?!www\.w3\.org/)|@import|url\((?!#)|innerHTML|eval\(", html)
@@ -171,7 +179,7 @@ def test_the_change_stands_beside_the_row_that_it_is_about() -> None:
 
 def test_the_counts_the_overlap_and_the_settings_are_on_the_page() -> None:
     html = render(example())
-    for text in ("unscored", "garbled", "truncated", "mistakes dropped: no good answer", "0 shared runs of 13 words",
+    for text in ("unscored", "garbled", "truncated", "left out: no good answer", "0 shared runs of 13 words",
                  "learning_rate", "1 min 37 s", "town, version 1"):  # fmt: skip
         assert text in html
 

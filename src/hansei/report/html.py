@@ -20,7 +20,7 @@ from markupsafe import Markup
 from hansei.core.files import check_writable, disk_errors, write_atomic
 from hansei.report import words
 from hansei.report.charts import differences_chart, rates_chart
-from hansei.report.page import Error, Pair, RunPage
+from hansei.report.page import Error, Pair, RunPage, Told
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -35,6 +35,9 @@ MOST_EXAMPLES = 5
 """Lessons that are shown of each purpose."""
 MOST_OPEN = 5
 """Pairs of each kind, and mistakes, that are listed at once; the rest unfolds."""
+MOST_TOLD = 300
+"""Answers that stand alone and are shown, of each outcome."""
+OUTCOMES = ("error", "unscored", "fail", "pass")
 CHANGES = ("mended", "worsened", "still wrong", "still right", "undecided")
 _HERE = Path(__file__).parent
 
@@ -62,6 +65,7 @@ def render(page: RunPage) -> str:
         rates=rates_chart(page.rows),
         changes=differences_chart(page.differences, _place(page)),
         groups=_groups(page.pairs),
+        told=_told(page.told),
         totals=Counter(pair.change for pair in page.pairs),
         mistakes=_mistakes(page.mistakes),
         count_names=list(dict.fromkeys(name for row in page.rows for name in row.counts)),
@@ -133,6 +137,16 @@ def _groups(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     by_change = {change: [p for p in pairs if p.change == change] for change in CHANGES}
     return [
         {"change": change, "n": len(found), "pairs": found[:MOST_PAIRS]} for change, found in by_change.items() if found
+    ]
+
+
+def _told(answers: Sequence[Told]) -> list[dict[str, Any]]:
+    """The answers that stand alone by the judge's word, the first `MOST_TOLD` of each, with how many there are."""
+    by_outcome = {outcome: [a for a in answers if a.said.outcome == outcome] for outcome in OUTCOMES}
+    return [
+        {"outcome": outcome, "n": len(found), "answers": found[:MOST_TOLD]}
+        for outcome, found in by_outcome.items()
+        if found
     ]
 
 

@@ -203,6 +203,18 @@ class Traced:
 
 
 @dataclass(frozen=True)
+class Told:
+    """An answer that stands alone: beside no other one, and no mistake that was picked."""
+
+    row: str
+    """Whose it is."""
+    prompt: Chat
+    """What was asked."""
+    said: Said
+    """The answer, or the error that came instead."""
+
+
+@dataclass(frozen=True)
 class Shared:
     """What lessons and held-out prompts have in common."""
 
@@ -234,6 +246,8 @@ class RunPage:
     """The second compared row minus the first, paired."""
     pairs: tuple[Pair, ...] = ()
     """Answers before and after."""
+    told: tuple[Told, ...] = ()
+    """Where answers are not compared in pairs, or other tools got several to a prompt: those that are no mistakes."""
     traces: tuple[Traced, ...] = ()
     """Questions that were answered in steps."""
     mistakes: tuple[Error, ...] = ()
@@ -241,7 +255,7 @@ class RunPage:
     lessons: tuple[Lessons, ...] = ()
     """What was taught."""
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """Mistakes without a lesson: reason to number."""
+    """What was left out on the way, mistakes without a lesson among it: reason to number."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What else was counted on the way."""
     overlap: Shared | None = None

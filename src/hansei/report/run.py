@@ -23,6 +23,7 @@ from hansei.report.page import (
     Said,
     Shared,
     Step,
+    Told,
     Traced,
 )
 from hansei.steps import run
@@ -53,6 +54,7 @@ def page_of_run(folder: str | Path, journal: Journal) -> RunPage:
         compared=(comparison.base, comparison.final),
         differences=_differences(comparison),
         pairs=_pairs(there, comparison),
+        told=_told(journal, there, comparison),
         traces=_traces(there),
         mistakes=_mistakes(journal, there),
         lessons=_lessons(there.lessons or ()),
@@ -107,6 +109,23 @@ def _one(attempt: Attempt, verdict: Verdict) -> Said:
     return Said(text, verdict.outcome, verdict.behaviour, verdict.rationale, verdict.score)
 
 
+def _told(journal: Journal, there: Stored, comparison: Comparison) -> tuple[Told, ...]:
+    """The answers that no pair, mistake or trace shows; of an import all that are no mistakes, as pairs show the first.
+
+    Where models are compared, the rows between the first and the last are left to the journal.
+    """
+    if comparison.final != comparison.base and there.settings.get("method") != "import":
+        return ()
+    shown = {(m.prompt_id, m.text) for m in run.stored(journal, "mistake", Mistake)}
+    asked = by_id(there.prompts)
+    return tuple(
+        Told(row, asked[a.prompt_id].messages, _one(a, v))
+        for row, answers in there.rows.items()
+        for a, v in zip(answers.attempts, answers.verdicts, strict=True)
+        if not a.trace and not (v.outcome == "fail" and (a.prompt_id, a.text) in shown)
+    )
+
+
 def _traces(there: Stored) -> tuple[Traced, ...]:
     """The answers that came about in steps."""
     asked = by_id(there.prompts)
@@ -124,7 +143,7 @@ def _step(step: Exchange) -> Step:
 
 
 def _mistakes(journal: Journal, there: Stored) -> tuple[Error, ...]:
-    """Every mistake that was to be taught from, its analyses, and why no lesson came of it where none did."""
+    """Every mistake, its analyses, and where others were taught from why no lesson came of it."""
     analyses: Mapping[str, list[Analysis]] = defaultdict(list)
     for analysis in run.stored(journal, "analysis", Analysis):
         analyses[analysis.mistake_id].append(analysis)
@@ -135,7 +154,7 @@ def _mistakes(journal: Journal, there: Stored) -> tuple[Error, ...]:
             said=Said(m.text, "fail", m.behaviour, m.rationale),
             source=m.source,
             analyses=tuple(Explained(a.analyst, a.text, a.guided, a.right) for a in analyses[m.id]),
-            dropped="" if m.id in taught else "no good answer to learn from",
+            dropped="" if there.lessons is None or m.id in taught else "no good answer to learn from",
         )
         for m in run.stored(journal, "mistake", Mistake)
     )

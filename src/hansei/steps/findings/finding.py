@@ -55,7 +55,7 @@ class Finding:
 def holdable(finding: Finding) -> Finding:
     """The finding with U+FFFD for each NUL and half surrogate pair, which no tokenizer and no prompts file can hold."""
     texts = {f.name: getattr(finding, f.name) for f in fields(finding)}
-    cleaned = {name: _clean(text) for name, text in texts.items() if isinstance(text, str)}
+    cleaned: dict[str, Any] = {name: _clean(text) for name, text in texts.items() if isinstance(text, str)}
     return replace(
         finding,
         **cleaned,
