@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -99,8 +100,6 @@ def test_trouble_that_passes_is_waited_out(server: State) -> None:
         ("always-fails", {}, "status 503: down (tried 3 times)"),
         ("nested-error", {}, "status 500: [[[["),
         ("drops", {}, "connection failed"),
-        ("hangs", {"timeout": 0.2}, "no answer within 0.2 s"),
-        ("drips", {"timeout": 0.4}, "no answer within 0.4 s"),
     ],
 )
 def test_trouble_that_lasts_is_an_error_after_the_last_try(
@@ -110,6 +109,59 @@ def test_trouble_that_lasts_is_an_error_after_the_last_try(
     assert (reply.text, reply.finish) == ("", "error")
     assert says in str(reply.error)
     assert server.asked[behaviour] == 3
+
+
+@pytest.mark.parametrize(("behaviour", "timeout"), [("hangs", 0.2), ("drips", 0.4)])
+def test_a_request_that_has_run_out_of_time_is_not_sent_again(server: State, behaviour: str, timeout: float) -> None:
+    reply = ask(server, behaviour, timeout=timeout)
+    assert (reply.text, reply.finish, reply.error) == ("", "error", f"no answer within {timeout} s")
+    assert server.asked[behaviour] == 1
+
+
+def test_a_request_has_time_for_long_reasoning_but_a_server_is_soon_known_to_be_there(server: State) -> None:
+    assert Endpoint("m", "http://h/v1").timeout == 600.0
+    with unreachable() as url, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hansei.models.endpoint.CONNECT", 0.1)
+        started = time.monotonic()
+        reply = Endpoint("m", url, backoff=0.0, retries=2).generate([CHAT], SHORT)[0]
+        assert reply.error == "connection failed: not reached within 0.1 s (tried 3 times)"
+        with pytest.raises(BadInput, match=r"no server answers at \S+ \(not reached within 0.1 s\); start it"):
+            Endpoint("m", url).check()
+        assert time.monotonic() - started < 5.0
+
+
+@contextmanager
+def unreachable() -> Iterator[str]:
+    """An address whose packets are dropped: one that listens, and whose waiting places are all taken."""
+    with socket.socket() as full, ExitStack() as kept:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            waiting = kept.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+
+
+def test_a_list_of_models_is_waited_for_less_than_an_answer(server: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hansei.models.endpoint.LISTING", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(5)
+        with pytest.raises(BadInput, match=r"no answer within 0.2 s"):
+            Endpoint("m", f"http://127.0.0.1:{silent.getsockname()[1]}/v1").check()
+
+
+def test_a_server_that_takes_requests_and_never_answers_is_down_too(
+    server: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hansei.models.endpoint.PATIENCE", 0.1)
+    model = endpoint(server, "hangs", timeout=0.2, concurrency=8)
+    replies = model.generate([CHAT] * 40, SHORT)
+    assert [reply.error for reply in replies[:16]] == ["no answer within 0.2 s"] * 16
+    assert all("not asked: no answer to 16 requests in a row" in str(reply.error) for reply in replies[24:])
+    with pytest.raises(BadInput, match=r"no answer within 0.2 s; finished work is kept: start again"):
+        model.generate([CHAT], SHORT)
 
 
 def test_a_server_that_stays_down_ends_the_run_and_what_came_is_kept(

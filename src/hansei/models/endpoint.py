@@ -31,6 +31,10 @@ AGAIN = frozenset({408, 409, 429})
 """Statuses that pass by (too slow, in conflict, too many), beside 5xx, the server's own trouble."""
 PATIENCE = 300.0
 """Longest wait in seconds before a request is sent again; a server that wants longer has failed."""
+CONNECT = 10.0
+"""Seconds in which a server must be reached: one that is there takes a connection at once, however long it thinks."""
+LISTING = 120.0
+"""Seconds in which a server must list its models, at most."""
 IN_A_ROW = 16
 """A server that has let so many requests in a row fail, over PATIENCE seconds, is taken to be down."""
 
@@ -42,10 +46,11 @@ class Endpoint:
 
     `name`: the server's name for the model. `base_url`: such as `http://localhost:8000/v1`. `api_key_env`:
     environment variable that holds the key; without it no key is sent. `concurrency`: requests under way at
-    once. `timeout`: seconds that one request may take. `retries`: times that a request is sent again after
-    429, 5xx, a timeout or a broken connection. `backoff`: seconds before the first of them, doubled each time,
-    times a random factor of 0.5 to 1.5; `Retry-After` is obeyed where it is longer. `limit_field`: what the
-    server calls the longest answer; some models of OpenAI take `max_completion_tokens` only.
+    once. `timeout`: seconds that one request may take, as models that reason write for minutes; one that has run out
+    of them is not sent again, as it would take as long again. `retries`: times that a request is sent again after
+    429, 5xx or a broken connection. `backoff`: seconds before the first of them, doubled each time, times a random
+    factor of 0.5 to 1.5; `Retry-After` is obeyed where it is longer. `limit_field`: what the server calls the longest
+    answer; some models of OpenAI take `max_completion_tokens` only.
 
     A server that is down (`IN_A_ROW`) doesn't hold a run up for ever: what is left of the unit of work fails at once,
     and the next unit raises BadInput, so that the finished ones are kept and a later run goes on.
@@ -60,7 +65,7 @@ class Endpoint:
         *,
         api_key_env: str = "OPENAI_API_KEY",
         concurrency: int = 8,
-        timeout: float = 120.0,
+        timeout: float = 600.0,
         retries: int = 5,
         backoff: float = 0.5,
         limit_field: str = "max_tokens",
@@ -93,14 +98,16 @@ class Endpoint:
         and so is a name that isn't listed: some load any.
         """
 
+        longest = min(self.timeout, LISTING)
+
         async def status_of_list() -> int:
-            async with self._client() as client, asyncio.timeout(self.timeout):
+            async with self._client() as client, asyncio.timeout(longest):
                 return await transport.status_of(client, self._path("models"))
 
         try:
             status = _run(status_of_list())
         except (httpx.HTTPError, TimeoutError) as error:
-            why = self._safe(error) if str(error) else f"no answer within {self.timeout:g} s"
+            why = self._unreached(error) if isinstance(error, httpx.HTTPError) else f"no answer within {longest:g} s"
             where = f"{self.address} ({why}){transport.proxy_hint(self.url)}"
             raise BadInput(f"{self.name}: no server answers at {where}; start it, or mend the base URL") from error
         if status in (401, 403):
@@ -183,9 +190,9 @@ class Endpoint:
                 async with asyncio.timeout(self.timeout):
                     response, content = await transport.post(client, self._path("chat/completions"), body)
             except TimeoutError:
-                problem = f"no answer within {self.timeout:g} s"
+                raise self._failed(f"no answer within {self.timeout:g} s") from None
             except httpx.RequestError as error:
-                problem = f"connection failed: {type(error).__name__} {error}{transport.proxy_hint(self.url)}"
+                problem = f"connection failed: {self._unreached(error)}{transport.proxy_hint(self.url)}"
             else:
                 if response.status_code not in AGAIN and response.status_code < 500:
                     self._in_a_row = 0
@@ -224,7 +231,8 @@ class Endpoint:
         headers = {"Authorization": f"Bearer {self._key()}"} if self._key() else {}
         limits = httpx.Limits(max_connections=self.concurrency)
         try:
-            return httpx.AsyncClient(headers=headers, timeout=self.timeout, limits=limits)
+            # How long the rest may take, all of it together, `asyncio.timeout` says.
+            return httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(None, connect=CONNECT), limits=limits)
         except (ImportError, ValueError, OSError) as error:  # a proxy, or a file of certificates, of the environment
             mend = "mend or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
             why = self._safe(error)
@@ -244,6 +252,10 @@ class Endpoint:
     def _key_hint(self) -> str:
         there = "is set" if self._key() else "is not set"
         return f"the environment variable {self.api_key_env} {there}"
+
+    def _unreached(self, error: httpx.HTTPError) -> str:
+        """Why no response came, in one line."""
+        return f"not reached within {CONNECT:g} s" if isinstance(error, httpx.ConnectTimeout) else self._safe(error)
 
     def _safe(self, error: Exception) -> str:
         """The error in one line of at most 300 characters, without the key and the address's password."""
