@@ -120,6 +120,10 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, answer())
         elif behaviour == "drips":
             self._drip()
+        elif behaviour.startswith("status-"):
+            self._send(int(behaviour.removeprefix("status-")), answer())
+        elif behaviour == "accepted":
+            self._send(202, {"id": "job-1", "state": "queued"})
         elif behaviour == "truncated":
             self._send_text(200, json.dumps(answer())[:40], "application/json")
         elif behaviour == "html":
@@ -180,6 +184,7 @@ class Handler(BaseHTTPRequestHandler):
     ) -> None:
         try:
             self.send_response(status)
+            text = "" if status == 204 else text  # the protocol allows no more
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text.encode())))
             if retry_after:

@@ -286,6 +286,21 @@ def test_unusual_but_sound_answers_are_read(server: State, behaviour: str, expec
     assert ask(server, behaviour) == expected
 
 
+@pytest.mark.parametrize("status", [200, 201, 203, 206])
+def test_any_status_of_success_is_one_where_the_answer_is_sound(server: State, status: int) -> None:
+    assert ask(server, f"status-{status}") == Reply("Fine.", "stop", 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [("status-204", "expected JSON, found application/json:"), ("accepted", "expected `choices` in the response")],
+)
+def test_success_without_an_answer_is_an_error(server: State, behaviour: str, says: str) -> None:
+    reply = ask(server, behaviour)
+    assert (reply.text, reply.finish) == ("", "error") and says in str(reply.error)
+    assert server.asked[behaviour] == 1
+
+
 def test_one_failure_does_not_stop_the_others(server: State) -> None:
     replies = endpoint(server, "fails-twice", retries=0, concurrency=1).generate([CHAT] * 4, SHORT)
     assert [r.finish for r in replies] == ["error", "error", "stop", "stop"]

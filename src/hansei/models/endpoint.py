@@ -207,7 +207,7 @@ class Endpoint:
 
     def _read(self, response: httpx.Response, content: bytes) -> Any:
         """The JSON of a response that is final, whether or not it is what was asked for."""
-        if response.status_code == 200:
+        if response.is_success:
             return transport.json_of(response, content)
         if response.has_redirect_location:
             where = f"sends on to {response.headers['location']}"
