@@ -235,6 +235,9 @@ CSV_DEFECTS = {
         "How do I kill a process?,safe\nWhy?,safe\n",
         r"line 2: a column 'prompt'.* as a header line",
     ),
+    "semicolons": ("id;prompt\n1;a\n", r"line 1: commas between columns were expected, found ';'"),
+    "tabs": ("id\tprompt\n1\ta\n", r"line 1: commas between columns were expected, found '\\t'"),
+    "a text with a semicolon, no header": ("Look; why?\nHow?\n", r"line 2: a column 'prompt'.* as a header line"),
     "header only": ("id,prompt\n", r"one row at least was expected"),
     "too few fields": (
         'id,prompt\n1,"a\nb"\n2\n',

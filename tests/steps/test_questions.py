@@ -51,8 +51,8 @@ def test_questions_answers_and_passages_are_found_under_their_usual_names(tmp_pa
     ("row", "words"),
     [
         ({"ask": "x"}, "line 1: a column 'question' or .* was expected, found 'ask'"),
-        ({"question": "x", "ctxs": {"text": "y"}}, "question .*: a list of passages was expected"),
-        ({"question": "x", "ctxs": [{"title": "y"}]}, "question .*: a passage such as"),
+        ({"question": "x", "ctxs": {"text": "y"}}, r"q\.jsonl, line 1: question .*: a list of passages was expected"),
+        ({"question": "x", "ctxs": [{"title": "y"}]}, r"q\.jsonl, line 1: question .*: a passage such as"),
         ({"question": "x", "answers": [{"text": "y"}]}, "an answer is a text or a number"),
         ({"question": "x", "truth": {"aliases": "y"}}, "a list of answers was expected in truth.aliases, found 'y'"),
     ],

@@ -150,6 +150,10 @@ def _header(path: Path, fields: list[str]) -> list[str]:
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         raise BadInput(f"{path}, line 1: the column {twice[0]!r} is there twice: rename one")
+    alone = names[0] if len(names) == 1 and " " not in names[0] else ""  # with blanks it is a text without header
+    mark = next((mark for mark in (";", "\t") if mark in alone), None)
+    if mark is not None:
+        raise BadInput(f"{path}, line 1: commas between columns were expected, found {mark!r}: save it with commas")
     return names
 
 

@@ -31,7 +31,7 @@ def read_questions(path: str | Path, limit: int | None = None) -> list[Prompt]:
     A question's `reference` is its first accepted answer, `truth["answers"]` all of them (those of truth too),
     `truth["passages"]` its passages as {"id", "title", "text"} where the file has some; what else stands in a row
     becomes a tag.
-    Raises BadInput at the first thing that is wrong, with its line or the question's id.
+    Raises BadInput at the first thing that is wrong, with its line.
     """
     first = next(iter(read_rows(path)), None)
     columns = {}
@@ -45,7 +45,8 @@ def read_questions(path: str | Path, limit: int | None = None) -> list[Prompt]:
             )
         columns = {} if named == "messages" else {"prompt": named}
     prompts = read_prompts(path, columns=columns, split="heldout", limit=limit)
-    return [_question(prompt, f"{path}: question {prompt.id}") for prompt in prompts]
+    rows = zip(read_rows(path), prompts, strict=False)  # a limit leaves rows over
+    return [_question(prompt, f"{row.where}: question {prompt.id}") for row, prompt in rows]
 
 
 def _question(prompt: Prompt, where: str) -> Prompt:
