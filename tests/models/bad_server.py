@@ -122,6 +122,8 @@ class Handler(BaseHTTPRequestHandler):
             self._drip()
         elif behaviour.startswith("status-"):
             self._send(int(behaviour.removeprefix("status-")), answer())
+        elif behaviour == "silent-error":
+            self._send_text(404, "\r\n", "text/plain")
         elif behaviour == "accepted":
             self._send(202, {"id": "job-1", "state": "queued"})
         elif behaviour == "truncated":

@@ -14,7 +14,7 @@ from bad_server import KEY, State, bad_server
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Message, Sampling, user
-from hansei.models.endpoint import UNIT, Endpoint
+from hansei.models.endpoint import PATIENCE, UNIT, Endpoint
 from hansei.models.load import load
 from hansei.models.protocol import Reply
 
@@ -164,14 +164,11 @@ def test_a_server_that_takes_requests_and_never_answers_is_down_too(
         model.generate([CHAT], SHORT)
 
 
-def test_a_server_that_stays_down_ends_the_run_and_what_came_is_kept(
-    server: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hansei.models.endpoint.PATIENCE", 0.4)
+def test_a_server_that_stays_down_ends_the_run_and_what_came_is_kept(server: State) -> None:
     model = endpoint(server, "always-fails", retries=0, concurrency=4)
     replies = model.generate([CHAT] * 16, SHORT)
     assert all("status 503: down" in str(reply.error) for reply in replies), "16 in a row may be one bad moment"
-    time.sleep(0.4)
+    model._since -= PATIENCE  # five minutes later
     first, *rest = model.generate([CHAT] * 30, SHORT)
     assert "status 503: down" in str(first.error)
     assert "not asked: no answer to 17 requests in a row" in str(rest[-1].error)
@@ -284,6 +281,10 @@ def test_an_answer_that_can_not_be_used_is_an_error_and_never_an_empty_answer(
 )
 def test_unusual_but_sound_answers_are_read(server: State, behaviour: str, expected: Reply) -> None:
     assert ask(server, behaviour) == expected
+
+
+def test_an_error_without_a_message_is_said_to_have_none(server: State) -> None:
+    assert ask(server, "silent-error").error == "status 404: no message"
 
 
 @pytest.mark.parametrize("status", [200, 201, 203, 206])

@@ -51,7 +51,7 @@ def message_of(content: bytes) -> str:
     try:
         return read_error(json.loads(content))
     except (ValueError, RecursionError):
-        return _start(content)
+        return _start(content).strip() or "no message"
 
 
 def retry_after(response: httpx.Response) -> float:
