@@ -257,6 +257,7 @@ def test_a_tiny_random_model_runs_through_the_command(
     assert [row["contaminated"]["value"] for row in result["rows"]] == [1.0, 1.0]
     detectors = {row["row"]: row for row in result["parts"]["item-by-item"]}
     assert detectors["reference model"]["auroc"]["value"] == 0.5 and detectors["perplexity"]["auroc"]["n"] == 21
+    assert "auroc" in result["numbers"]  # not in per cent, as everywhere
     whole = {row["row"]: row for row in result["parts"]["whole-set"]}
     assert whole["5-gram accuracy"]["gain"]["value"] == 0.0 and 0 <= whole["published order"]["p"] <= 1
     written_there = {p.name for p in (tmp_path / "out").iterdir()}

@@ -128,7 +128,7 @@ def run(settings: Settings) -> Result:
         settings=asdict(settings),
         rows=rows,
         parts=parts,
-        numbers=frozenset({"seen", "control", "difference", "t", "gain_nats"}),
+        numbers=frozenset({"seen", "control", "auroc", "t", "gain_nats"}),
         notes=notes,
         more=more,
         seconds=time.monotonic() - started,
