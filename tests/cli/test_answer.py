@@ -162,3 +162,16 @@ def test_an_endpoint_is_asked_too_and_its_failures_are_asked_again(tmp_path: Pat
     assert row["exact_match"] == row["exact_match"] | {"value": 1.0, "n": 2} and row["calls"]["value"] == 2.0
     assert main(["show", str(tmp_path / "run"), "--question", "lamp"]) == 0
     assert "Passage 1: The lamp is blue." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "value"), [("--top-k", "3"), ("--search", "folder")])
+def test_how_passages_are_found_is_refused_where_none_are_looked_for(
+    name: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question": "Who?"}\n', encoding="utf-8")
+    command = ["answer", "plain", "--model", "town", "--questions", str(questions), "--out", str(tmp_path / "run")]
+    assert main([*command, name, value]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "there is no --passages to look in" in said[0] and "leave it out" in said[0]
+    assert not (tmp_path / "run").exists()

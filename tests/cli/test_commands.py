@@ -243,3 +243,13 @@ def test_the_answers_of_a_table_are_exported_as_logs_of_inspect(tmp_path: Path, 
     ((name, samples),) = made["rows"].items()
     log = json.loads((Path(made["folder"]) / name).read_text())
     assert samples == 1 and log["samples"][0]["id"] == "p1"
+
+
+@pytest.mark.parametrize(("name", "value"), [("--expected", "refuse"), ("--prompt-column", "Goal")])
+def test_how_a_file_is_read_is_refused_where_the_town_s_own_requests_are_asked(
+    name: str, value: str, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    assert main(["probe", "--model", "town", "--prompts", "town", name, value, "--out", str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "the town's own requests are asked" in said[0] and not out.exists()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from hansei.core.errors import BadInput
-from hansei.core.settings import above_zero, as_mapping, at_least, field_docs, filled, from_mapping
+from hansei.core.settings import above_zero, as_mapping, at_least, field_docs, filled, from_mapping, unused
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def test_a_setting_that_is_needed_and_not_given_is_one_line():
         (lambda s: at_least(s, 1, "steps", "limit"), {"limit": 0}, "limit: expected at least 1, found 0"),
         (lambda s: at_least(s, 0, "rate"), {"rate": float("nan")}, "rate: expected at least 0, found nan"),
         (lambda s: above_zero(s, "rate"), {"rate": 0.0}, "rate: expected a number above 0, found 0.0"),
+        (lambda s: unused(s, "goes with a judge", "rate", "limit"), {"limit": 3}, "limit: goes with a judge, found 3"),
     ],
 )
 def test_a_check_names_the_first_setting_that_fails_and_passes_the_rest(check, values, words):

@@ -67,6 +67,13 @@ def above_zero(settings: Any, *names: str) -> None:
             raise BadInput(f"{name}: expected a number above 0, found {getattr(settings, name)}")
 
 
+def unused(settings: Any, why: str, *names: str) -> None:
+    """Raises BadInput where one of these settings is given, as nothing would heed it. `why` says in what case."""
+    for field in dataclasses.fields(settings):
+        if field.name in names and (found := getattr(settings, field.name)) != field.default:
+            raise BadInput(f"{field.name}: {why}, found {found!r}: leave it out")
+
+
 def as_mapping(settings: Any) -> dict[str, Any]:
     """All settings as plain JSON values, defaults included: what a run's record needs."""
     values: dict[str, Any] = to_json(settings)

@@ -19,8 +19,8 @@ from hansei.loop.ahead import foretold, of_learning, of_probe
 from hansei.loop.estimate import Estimate
 from hansei.loop.finding import Found, find, methods_of, ways_of, wording_of
 from hansei.loop.learned import Learned
-from hansei.loop.settings import METHODS, LearnSettings, ProbeSettings
-from hansei.loop.work import TOWN, Files, Say, answer, identity, judge_of, model_of, read, release, tell
+from hansei.loop.settings import METHODS, TOWN, LearnSettings, ProbeSettings
+from hansei.loop.work import Files, Say, answer, identity, judge_of, model_of, read, release, tell
 from hansei.models.names import ENDPOINT
 from hansei.steps import run
 from hansei.steps.ask import plain

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hansei.core.errors import BadInput
-from hansei.core.settings import at_least, filled
+from hansei.core.settings import at_least, filled, unused
 from hansei.judges.load import judge_models
 from hansei.models.names import check_address, check_place
 from hansei.steps.prices import Price, check_price
 
+TOWN = "town"
+"""In place of a prompts file: the town's own requests."""
 METHODS = {
     "mistake-analysis": "hansei.safety.mistake_analysis",
     "sft": "hansei.safety.sft",
@@ -71,6 +73,8 @@ class ProbeSettings:
         filled(self, "model", "prompts", "out", "judge")
         at_least(self, 1, "max_new_tokens", "limit")
         at_least(self, 0, "temperature", "seed")
+        if self.prompts == TOWN:
+            unused(self, "says how a file is read, and the town's own requests are asked", "prompt_column", "expected")
         check_price("price", self.price, [self.model])
         check_price("judge_price", self.judge_price, [self.judge])
         check_address(self, "base_url", "model")

@@ -12,6 +12,7 @@ from hansei.answering_methods import METHODS
 from hansei.core.errors import BadInput
 from hansei.core.journal import FILE, Journal
 from hansei.core.records import Lesson, Message, Prompt, by_id
+from hansei.core.settings import unused
 from hansei.judges.load import judge_models
 from hansei.judges.protocol import Judge
 from hansei.loop.ahead import foretold, judge_part, judging, of_comparison
@@ -100,20 +101,13 @@ def compare_runs(settings: CompareSettings, say: Say = tell) -> Comparison | Est
         raise BadInput("compare: name runs' folders or models")
     if not runs:
         return _models(models, settings, say)
-    _unused(settings, ALONE, f"goes with models alone, and {runs[0]} is a run, with prompts of its own")
+    unused(settings, f"goes with models alone, and {runs[0]} is a run, with prompts of its own", *ALONE)
     if not models:
-        _unused(settings, DRAWN, "says how models are asked, and only runs are compared")
+        unused(settings, "says how models are asked, and only runs are compared", *DRAWN)
         return _runs(runs, settings, say)
     if len(runs) > 1:
         raise BadInput("compare: one run and models, or several runs; not both: " + " ".join(settings.what))
     return _models_in_run(runs[0], models, settings, say)
-
-
-def _unused(settings: CompareSettings, names: Sequence[str], why: str) -> None:
-    """Raises BadInput where one of these settings is given: it would be left out in silence."""
-    for field in fields(settings):
-        if field.name in names and (found := getattr(settings, field.name)) != field.default:
-            raise BadInput(f"{field.name}: {why}, found {found!r}: leave it out")
 
 
 def open_stored(out: str) -> Journal:

@@ -20,7 +20,7 @@ from hansei.inside.sparse_settings import INTERVENTION
 from hansei.judges.load import COMPARING, load_judge_beside
 from hansei.judges.protocol import Judge
 from hansei.judges.reference import ReferenceJudge, accepted
-from hansei.loop.settings import LearnSettings, ProbeSettings
+from hansei.loop.settings import TOWN, LearnSettings, ProbeSettings
 from hansei.models.load import load_beside
 from hansei.models.protocol import Model
 from hansei.steps import run
@@ -32,8 +32,6 @@ from hansei.town import workshop
 
 Say = Callable[[str], None]
 """Where remarks during a run go."""
-TOWN = "town"
-"""In place of a file: the town's own requests."""
 PROOF = ("request", "past", "future", "hijack")
 """What the town asks of a student."""
 UNTOLD = ("out", "dry_run", "price", "judge_price", "analyst_price")

@@ -30,6 +30,7 @@ from hansei.measuring.judge_tables import (
     word_rows,
 )
 from hansei.models.names import check_address, check_place
+from hansei.steps.failures import one_line
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -238,7 +239,7 @@ def _notes(settings: Settings, labelled: Sequence[Labelled], heard: Sequence[Hea
             lost = trust_of(h, labelled).unsaid
             notes.append(f"{h.name} gave no word on {lost[0]} positives and {lost[1]} negatives; they are in no figure")
         if h.error:
-            notes.append(f"{h.name}, the first error: {h.error}")
+            notes.append(f"{h.name}, the first error: {one_line(h.error)}")
     if settings.correct:
         notes.append(
             "corrected: Rogan-Gladen with Lang and Reiczigel's interval; it holds where the judge errs on the run's "

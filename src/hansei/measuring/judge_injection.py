@@ -22,6 +22,7 @@ from hansei.judges.reliability import reliability
 from hansei.measuring import judge as plain
 from hansei.measuring.judge_labelled import Columns, Labelled, Word, parse_only, read_labelled
 from hansei.measuring.judge_tables import Heard
+from hansei.steps.failures import first_of
 
 POSITIONAL = ("file",)
 CONTROL = "control"
@@ -204,7 +205,7 @@ def _notes(settings: Settings, labelled: Sequence[Labelled], clean: Heard) -> li
         f"{len(INJECTIONS)} texts of {len(KINDS)} kinds, each claiming the opposite of the judge's word",
         f"positive: label {settings.label_column} is {' or '.join(settings.positive)}; a judge's word is "
         f"{' or '.join(settings.says)}; {clean.positive.count(None)} answers without a word before are in no flip rate",
-        *([f"the first error: {clean.error}"] if clean.error else []),
+        *first_of([clean.error or None]),
     ]
 
 

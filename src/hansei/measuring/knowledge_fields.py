@@ -19,6 +19,7 @@ from hansei.core.records import Prompt, Sampling, user
 from hansei.measuring.knowledge_data import Node, Question
 from hansei.models.protocol import Model
 from hansei.steps.ask import ask
+from hansei.steps.failures import one_line
 
 PASSES = 20
 GIVE_UP_ABOVE, LEAST_PROGRESS = 100, 0.05
@@ -84,7 +85,9 @@ def stratify(
     filled, unplaced = _fill(by, tree, list(questions))
     remarks = [f"stratified by {model.name}: {len(questions) - len(unplaced)} of {len(questions)} questions placed"]
     if by.errors:
-        remarks.append(f"{len(by.errors)} answers of {model.name} did not come; the first error: {by.errors[0]}")
+        remarks.append(
+            f"{len(by.errors)} answers of {model.name} did not come; the first error: {one_line(by.errors[0])}"
+        )
     if unplaced:
         filled = replace(filled, children=(*filled.children, Node(UNPLACED, (), tuple(q.id for q in unplaced))))
     return Stratified(filled, tuple(remarks), len(by.errors))

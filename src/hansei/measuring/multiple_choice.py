@@ -24,6 +24,7 @@ from hansei.measuring.choice_items import read_items
 from hansei.measuring.choice_sheet import Answered, Sheet, positions, sheet_of, table
 from hansei.models.names import check_address
 from hansei.models.protocol import Model
+from hansei.steps.failures import first_of
 
 if TYPE_CHECKING:
     from hansei.core.journal import Journal
@@ -83,7 +84,7 @@ def run(settings: Settings) -> Result:
             name="multiple-choice",
             settings=asdict(settings),
             **tables({way: [(sheet, given.chosen)] for way, given in answers.items()}),
-            notes=notes(sheet, model) + [f"the first error: {a.error}" for a in answers.values() if a.error][:1],
+            notes=notes(sheet, model) + first_of(a.error or None for a in answers.values()),
             seeds=list(sheet.seeds),
             errors=sum(a.errors for a in answers.values()),
             unscored=sum(a.unscored for a in answers.values()),

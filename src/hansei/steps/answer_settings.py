@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from hansei.core.records import Sampling
-from hansei.core.settings import at_least, filled
+from hansei.core.settings import at_least, filled, unused
 from hansei.judges.load import judge_models
 from hansei.models.names import check_address, check_place
 from hansei.steps.prices import Price, check_price
@@ -60,6 +60,8 @@ class AnswerSettings:
         filled(self, "model", "questions", "out", "judge", "search")
         at_least(self, 1, "max_new_tokens", "limit", "top_k")
         at_least(self, 0, "temperature", "seed")
+        if self.passages is None:
+            unused(self, "says how passages are found, and there is no --passages to look in", "search", "top_k")
         check_price("price", self.price, [self.model])
         check_price("judge_price", self.judge_price, [self.judge])
         asked = [f.name for f in fields(self) if f.name == "model" or f.name.endswith("_model")]  # a method's own too

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hansei.core.errors import visible
 from hansei.core.records import Attempt, Verdict
@@ -56,4 +56,9 @@ def told(errors: Sequence[str], who: str = "") -> list[str]:
 
 def first_error(attempts: Sequence[Attempt]) -> list[str]:
     """A note with the first error, where an answer did not come."""
-    return [f"the first error: {one_line(attempt.error)}" for attempt in attempts if attempt.error is not None][:1]
+    return first_of(attempt.error for attempt in attempts)
+
+
+def first_of(errors: Iterable[str | None]) -> list[str]:
+    """A note with the first of these that is one."""
+    return [f"the first error: {one_line(error)}" for error in errors if error is not None][:1]
