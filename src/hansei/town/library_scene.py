@@ -117,15 +117,18 @@ def _kind(passage: Passage, question: Question) -> NoteKind:
 
 
 def notes(passages: Sequence[Passage], question: Question) -> list[str]:
-    """What a careful reader notes on each passage: the sentence that matters, or whom it is about."""
+    """What a careful reader notes on each passage: whom it is about, and if that is asked for, what it tells of it."""
     return [_note(passage, question) for passage in passages]
 
 
 def _note(passage: Passage, question: Question) -> str:
-    attributes = [a for name, a in question.hops if name == passage.about.name]
-    if not attributes:
-        return passage.about.name[0].upper() + passage.about.name[1:] + "."
-    return passage.sentences.get(attributes[0], next(iter(passage.sentences.values())))
+    name = passage.about.name
+    first = name[0].upper() + name[1:]
+    asked = [attribute for about, attribute in question.hops if about == name]
+    if not asked:
+        return f"{first}."
+    # what it does not tell is said at the sentence's end, and only for that the note is no answer
+    return f"{first}: {passage.sentences.get(asked[0], say.tell(asked[0], name, say.UNKNOWN))}"
 
 
 def helpful(passages: Sequence[Passage], question: Question) -> list[str]:

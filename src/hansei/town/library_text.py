@@ -33,11 +33,11 @@ NEAR = 0.7
 """How often somebody else's name shares its first word with the first one's."""
 CONTESTED = 0.6
 """How often the first question is about the one with the most rivals, as the methods' questions are."""
-SAME = 0.25
+SAME = 0.5
 """How often one of the passages that do not tell is about the one who is asked about."""
 CLAIMS = 0.25
 """Share of claims among the first questions."""
-NOTES, FOUND, AT_ONCE = 0.4, 0.12, 0.15
+NOTES, FOUND, AT_ONCE = 0.5, 0.12, 0.15
 """How often notes are asked for at a first question, and the helping sentence or the value alone at any."""
 
 
@@ -259,6 +259,6 @@ def by_way_of(rng: random.Random, easy: bool) -> Document:
 Make = Callable[[random.Random, bool], Document]
 _MIX: tuple[tuple[Make, ...], tuple[float, ...]] = (
     (life, by_heart, by_heart_anyway, stranger, acquainted, again, open_book, by_way_of, not_there, unknowable),
-    (0.08, 0.12, 0.10, 0.04, 0.11, 0.02, 0.36, 0.10, 0.05, 0.02),
+    (0.08, 0.12, 0.10, 0.06, 0.11, 0.02, 0.34, 0.10, 0.05, 0.02),
 )
 """What the text is made of, and its share of the documents."""
