@@ -209,7 +209,7 @@ def _drawn(settings: CompareSettings, own: Mapping[str, Any]) -> CompareSettings
 
 
 def _runs(folders: Sequence[str], settings: CompareSettings, say: Say) -> Comparison | Estimate:
-    """The rows of several runs over their common prompts; a row that two runs share stands once."""
+    """The rows of several runs over their common prompts; one that they share stands once, with both names."""
     check_place(settings, judge_models(settings.judge or "rules"))
     planned = foretold(settings, lambda: _judging(folders, settings, {"runs": len(folders)}), say)
     if planned is not None:
@@ -227,15 +227,27 @@ def _runs(folders: Sequence[str], settings: CompareSettings, say: Say) -> Compar
     common = _common([there.prompts for there in loaded])
     if not common:
         raise BadInput(f"{' and '.join(folders)}: no prompt was asked in all of them, nothing can be compared")
-    rows: dict[str, Answers] = {}
-    for there in loaded:
-        for name, answers in there.rows.items():
-            kept = _only(answers, common)
-            if not any(_same_answers(kept, other) for other in rows.values()):
-                rows[name if len(loaded) == 1 else f"{name} ({Path(there.out).name})"] = kept
+    rows = _named(folders, [{name: _only(a, common) for name, a in there.rows.items()} for there in loaded])
     lessons = [lesson for there in loaded for lesson in there.lessons or ()]
     prompts = [p for p in first.prompts if p.id in common]
     return _compared(replace(first, prompts=prompts, lessons=lessons or None), rows, ", ".join(sorted(judges)), {})
+
+
+def _named(folders: Sequence[str], rows: Sequence[Mapping[str, Answers]]) -> dict[str, Answers]:
+    """The rows of each run under a name that says whose they are; those of the same answers once, with all names."""
+    if len(folders) == 1:
+        return dict(rows[0])
+    short = [Path(folder).name for folder in folders]
+    names = short if len(set(short)) == len(short) else folders
+    found: list[tuple[str, list[str], Answers]] = []
+    for whose, own in zip(names, rows, strict=True):
+        for name, answers in own.items():
+            same = next((others for _, others, other in found if _same_answers(answers, other)), None)
+            if same is None:
+                found.append((name, [whose], answers))
+            else:
+                same.append(whose)
+    return {f"{name} ({', '.join(whose)})": answers for name, whose, answers in found}
 
 
 def _common(prompts: Sequence[Sequence[Prompt]]) -> set[str]:
