@@ -12,9 +12,9 @@ from hansei.core.errors import BadInput
 from hansei.core.inputs import read_prompts
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Mistake, Verdict
+from hansei.loop.comparing import compare_runs
 from hansei.loop.importing import import_findings
 from hansei.loop.settings import CompareSettings, ImportSettings
-from hansei.loop.stored import compare_runs
 from hansei.report.run import report_of_run
 from hansei.steps.compare import Comparison
 from hansei.steps.findings.read import read_findings

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from hansei.loop.settings import CompareSettings, DemoSettings, LearnSettings, ProbeSettings, RejudgeSettings
 
 if TYPE_CHECKING:
+    from hansei.loop.comparing import compare_runs
     from hansei.loop.flow import learn, probe
     from hansei.loop.learned import Learned
-    from hansei.loop.stored import compare_runs, rejudge
+    from hansei.loop.stored import rejudge
     from hansei.loop.town_demo import demo
 
 __all__ = [
@@ -30,9 +31,14 @@ __all__ = [
     "probe",
     "rejudge",
 ]
-_HOMES = {"demo": "town_demo", "Learned": "learned", "learn": "flow", "probe": "flow"} | dict.fromkeys(
-    ("compare_runs", "rejudge"), "stored"
-)
+_HOMES = {
+    "Learned": "learned",
+    "compare_runs": "comparing",
+    "demo": "town_demo",
+    "learn": "flow",
+    "probe": "flow",
+    "rejudge": "stored",
+}
 
 
 def __getattr__(name: str) -> Any:

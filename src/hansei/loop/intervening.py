@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hansei.loop.comparing import compare_runs
 from hansei.loop.settings import CompareSettings
-from hansei.loop.stored import compare_runs
 
 if TYPE_CHECKING:
     from hansei.core.result import Result
