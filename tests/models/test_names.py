@@ -135,7 +135,7 @@ def test_an_encoder_runs_on_the_device_and_has_no_other_precision() -> None:
 
 @pytest.mark.parametrize("setting", ["dtype", "device_map"])
 def test_what_dense_search_has_no_use_for_is_refused_where_the_models_are_served(setting: str) -> None:
-    given: dict[str, Any] = {"model": "openai:x", "questions": "q", "out": "o", "search": "encoder"}
+    given: dict[str, Any] = {"model": "openai:x", "questions": "q", "out": "o", "passages": "p", "search": "encoder"}
     AnswerSettings(**given, device="cpu")
     with pytest.raises(BadInput, match=rf"^{setting}: is a setting of local models, and only an encoder is used"):
         AnswerSettings(**given, **{setting: "auto" if setting == "device_map" else "float32"})
