@@ -285,3 +285,21 @@ def test_settings_that_make_no_experiment_are_refused() -> None:
 
 def test_of_equal_step_counts_the_fewest_are_chosen() -> None:
     assert choose([{"steps": 80, "right": 0.5}, {"steps": 40, "right": 0.5}, {"steps": 20, "right": 0.4}]) == 40
+
+
+def test_the_searches_of_several_seeds_count_every_answer_once() -> None:
+    one = [{"steps": 40, "right": 0.5, "n": 4}, {"steps": 80, "right": 1.0, "n": 4}]
+    other = [{"steps": 40, "right": 1.0, "n": 12}, {"steps": 80, "right": 0.0, "n": 0}]
+    assert cells.together([one, other]) == [
+        {"steps": 40, "right": pytest.approx(14 / 16), "n": 16},
+        {"steps": 80, "right": 1.0, "n": 4},
+    ]
+
+
+def test_validation_is_of_the_kind_that_proves_and_lessons_know_both_kinds_of_noise() -> None:
+    for split, count in (("validation", cells.VALIDATION), ("heldout", 6), ("train", 6)):
+        made = cells.questions(split, count)  # type: ignore[arg-type]
+        assert set(made) == set(cells.KINDS)
+        for group in made.values():
+            near = sum("/near" in prompt.tags["suite"] for prompt in group)
+            assert len(group) == count and near == (count // 2 if split == "train" else count)

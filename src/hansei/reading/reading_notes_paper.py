@@ -79,7 +79,7 @@ def run(settings: Settings) -> Result:
     """Search on validation questions, tune, ask. Every finished model is in the journal of `settings.out`."""
     from hansei.core.journal import Journal
     from hansei.reading import reading_notes_outcome as outcome
-    from hansei.reading.reading_notes_cells import Cell, run_cell, run_search, run_untaught
+    from hansei.reading.reading_notes_cells import SEARCH_SEEDS, Cell, run_cell, run_search, run_untaught, together
 
     if settings.quick:
         rows = tuple(row for row in settings.rows if row in ("once", "notes"))
@@ -92,8 +92,11 @@ def run(settings: Settings) -> Result:
         Journal.open(Path(settings.out)) as journal,
         Pool(settings.workers, journal, VERSION, model=settings.model) as pool,
     ):
-        tried = pool.run(run_search, [teaching(settings, row) for row in settings.rows], "search")
-        steps = {row: choose(points) for row, points in zip(settings.rows, tried, strict=True)}
+        seeds = SEARCH_SEEDS[: settings.seeds]
+        tasks = [(teaching(settings, row), seed) for row in settings.rows for seed in seeds]
+        each = iter(pool.run(run_search, tasks, "search"))
+        tried = {row: together([next(each) for _ in seeds]) for row in settings.rows}
+        steps = {row: choose(points) for row, points in tried.items()}
         cells = [
             Cell(replace(teaching(settings, row), steps=(steps[row],)), seed, settings.proof, settings.curve)
             for seed in range(settings.seeds)
@@ -116,7 +119,7 @@ def run(settings: Settings) -> Result:
             "over-rejection: the same where something does; intervals: two-way bootstrap over seeds and questions",
             *(f"{row}: {count} steps, chosen on validation questions" for row, count in steps.items()),
         ),
-        more={"judge": "exact-match", "search": dict(zip(settings.rows, tried, strict=True))},
+        more={"judge": "exact-match", "search": tried},
         files=(outcome.chart(curves, Path(settings.out) / "reading-notes.svg"),) if curves else (),
         seeds=range(settings.seeds),
         errors=outcome.missing(sheet),
@@ -126,9 +129,12 @@ def run(settings: Settings) -> Result:
 
 def estimate(settings: Settings) -> str:
     """How much work lies ahead, in a line."""
+    from hansei.reading.reading_notes_cells import SEARCH_SEEDS
+
     count, asked = len(settings.rows), 4 * settings.proof + 12 * settings.curve
+    searches = count * len(SEARCH_SEEDS[: settings.seeds])
     return (
-        f"{count} searches over {len(settings.steps)} step counts and {count * settings.seeds} models of at most "
+        f"{searches} searches over {len(settings.steps)} step counts and {count * settings.seeds} models of at most "
         f"{max(settings.steps)} steps of {settings.batch}, asked {asked} questions each"
     )
 
