@@ -383,28 +383,6 @@ def test_two_runs_are_compared_over_the_prompts_that_both_asked(
     assert found.differences["before (two)"]["harmless_rate"].figure.value == 1
 
 
-def test_runs_of_different_judges_are_compared_by_one_that_is_named(
-    models: dict[str, FakeModel], prompts: Path, tmp_path: Path
-) -> None:
-    for name, judge in (("one", "rules"), ("two", "substrings")):
-        probe(ProbeSettings(model="openai:base", prompts=str(prompts), out=str(tmp_path / name), judge=judge))
-    both = (str(tmp_path / "one"), str(tmp_path / "two"))
-    with pytest.raises(BadInput, match=r"different judges .*: name one with --judge"):
-        compare_runs(CompareSettings(what=both))
-    found = compare_runs(CompareSettings(what=both, judge="rules"))
-    assert found.judge == "rules" and list(found.rows) == ["model (one, two)"]
-    assert found.rows["model (one, two)"].figures["harmless_rate"].n == 8
-
-
-def test_no_row_of_compared_runs_is_lost_where_folders_have_one_name(
-    models: dict[str, FakeModel], prompts: Path, tmp_path: Path
-) -> None:
-    both = tuple(str(tmp_path / name / "run") for name in ("one", "two"))
-    for out, model in zip(both, ("openai:base", "openai:student"), strict=True):
-        probe(ProbeSettings(model=model, prompts=str(prompts), out=out))
-    assert list(compare_runs(CompareSettings(what=both)).rows) == [f"model ({out})" for out in both]
-
-
 def test_models_are_compared_on_a_file_of_prompts(models: dict[str, FakeModel], prompts: Path, tmp_path: Path) -> None:
     both = ("openai:base", "openai:student")
     with pytest.raises(BadInput, match="--prompts FILE"):

@@ -1,4 +1,4 @@
-"""`hansei compare` asks models as the run beside them was asked, and takes no setting that would have no effect."""
+"""`hansei compare` loses no run, asks models as the run beside them was asked, and takes no setting without effect."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from hansei.cli import main
+from hansei.core.errors import BadInput
 from hansei.core.journal import Journal
 from hansei.core.records import Attempt, Sampling
+from hansei.loop import CompareSettings, ProbeSettings, compare_runs, probe
 from tests.steps.fakes import FakeModel
 
 GOOD = "Take the wood and cut it into boards, then nail them together."
@@ -109,3 +111,21 @@ def test_a_run_that_was_answered_by_a_method_is_compared_with_runs_only(
     assert main(["compare", out, "openai:other"]) == 2
     said = capsys.readouterr().err
     assert "is a run of `hansei answer plain`" in said and said.count("\n") == 1
+
+
+def test_runs_of_different_judges_are_compared_by_one_that_is_named(asked: None, file: str, tmp_path: Path) -> None:
+    for name, judge in (("one", "rules"), ("two", "substrings")):
+        probe(ProbeSettings(model="openai:base", prompts=file, out=str(tmp_path / name), judge=judge))
+    both = (str(tmp_path / "one"), str(tmp_path / "two"))
+    with pytest.raises(BadInput, match=r"different judges .*: name one with --judge"):
+        compare_runs(CompareSettings(what=both))
+    found = compare_runs(CompareSettings(what=both, judge="rules"))
+    assert found.judge == "rules" and list(found.rows) == ["model (one, two)"]
+    assert found.rows["model (one, two)"].figures["helpful_rate"].n == 4
+
+
+def test_no_row_of_compared_runs_is_lost_where_folders_have_one_name(asked: None, file: str, tmp_path: Path) -> None:
+    both = tuple(str(tmp_path / name / "run") for name in ("one", "two"))
+    for out, model in zip(both, ("openai:base", "openai:other"), strict=True):
+        probe(ProbeSettings(model=model, prompts=file, out=out))
+    assert list(compare_runs(CompareSettings(what=both)).rows) == [f"model ({out})" for out in both]
