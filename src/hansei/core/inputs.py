@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,6 +31,7 @@ def read_prompts(
     seed: int = 0,
     validation: float = 0.1,
     heldout: float = 0.4,
+    finish: Callable[[Prompt, str], Prompt] | None = None,
 ) -> list[Prompt]:
     """The prompts in a JSONL, CSV or Parquet file, in order.
 
@@ -45,6 +46,7 @@ def read_prompts(
     split: for rows that don't say; None divides these by `assign_splits` with `seed`, `validation` and
         `heldout`.
     limit: reads the first so many rows only.
+    finish: what a prompt becomes, given where its row stands, for messages.
 
     Raises BadInput at the first thing that is wrong, with its line.
     """
@@ -66,7 +68,7 @@ def read_prompts(
         if _value(row, names, "split") is None:
             undivided.append(len(prompts))
             prompt = dataclasses.replace(prompt, split=split or "train")
-        prompts.append(prompt)
+        prompts.append(prompt if finish is None else finish(prompt, row.where))
         if len(prompts) == limit:
             break
     if not prompts:

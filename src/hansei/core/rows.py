@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from hansei.core.errors import BadInput
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 PAIRS = ".tsv"
 _LONGEST_FIELD = 10**9  # csv's own limit of 131,072 characters is shorter than a long prompt
+_UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Row(NamedTuple):
@@ -47,6 +49,11 @@ def read_text(path: str | Path) -> str:
     """The text of a UTF-8 file, gzipped or not. Raises BadInput at whatever is no such file."""
     path = Path(path)
     return _text(path, _read(path))
+
+
+def holdable(text: str) -> str:
+    """The text with U+FFFD for each NUL and half surrogate pair, which no tokenizer and no file of rows can hold."""
+    return _UNHOLDABLE.sub("\ufffd", text)
 
 
 def _suffix(path: Path) -> str:

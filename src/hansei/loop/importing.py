@@ -19,7 +19,7 @@ from hansei.core.settings import as_mapping
 from hansei.loop.settings import ImportSettings
 from hansei.steps import run
 from hansei.steps.compare import Answers, Comparison, compare
-from hansei.steps.findings.finding import Finding, holdable
+from hansei.steps.findings.finding import Finding, cleaned
 from hansei.steps.findings.read import VERSIONS, read_findings
 from hansei.steps.mistakes import pick
 
@@ -65,7 +65,7 @@ def import_findings(settings: ImportSettings) -> Imported:
         settings.file, scorer=settings.scorer, fail_from=settings.fail_from, pass_from=settings.pass_from
     )
     read = list(islice(findings, settings.limit))
-    found = [holdable(finding) for finding in read]
+    found = [cleaned(finding) for finding in read]
     if not found:
         raise BadInput(f"{settings.file}: it holds no finished answer ({VERSIONS[kind]})")
     prompts = _prompts(found, settings.expected)

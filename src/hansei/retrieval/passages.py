@@ -15,13 +15,12 @@ from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.keys import content_key
-from hansei.core.rows import read_rows
+from hansei.core.rows import holdable, read_rows
 
 TEXTS = (".txt", ".md", ".text")
 """Files of a folder that are read."""
 LONGEST = 4_000
 """Most characters of a passage; a longer one is cut into pieces."""
-_UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -118,7 +117,7 @@ def _keep(passage: Passage, found: dict[str, Passage], odd: Counter[str], number
 
 def _clean(odd: Counter[str], *texts: str) -> list[str]:
     """A passage's texts without NUL and half surrogate pairs (U+FFFD in their place); other controls stay. Counted."""
-    cleaned = [_UNHOLDABLE.sub("\ufffd", text) for text in texts]
+    cleaned = [holdable(text) for text in texts]
     odd["with control characters"] += any(_CONTROL.search(text) for text in texts)
     odd["with replaced characters"] += cleaned != list(texts)
     return cleaned

@@ -44,13 +44,12 @@ def read_questions(path: str | Path, limit: int | None = None) -> list[Prompt]:
                 f"{first.where}: a column {wanted} was expected, found {found}: rename the question's column"
             )
         columns = {} if named == "messages" else {"prompt": named}
-    prompts = read_prompts(path, columns=columns, split="heldout", limit=limit)
-    rows = zip(read_rows(path), prompts, strict=False)  # a limit leaves rows over
-    return [_question(prompt, f"{row.where}: question {prompt.id}") for row, prompt in rows]
+    return read_prompts(path, columns=columns, split="heldout", limit=limit, finish=_question)
 
 
-def _question(prompt: Prompt, where: str) -> Prompt:
+def _question(prompt: Prompt, row: str) -> Prompt:
     """The prompt with what its tags say about answers and passages."""
+    where = f"{row}: question {prompt.id}"
     truth = dict(prompt.truth or {})
     said = _first(prompt, ANSWERS)
     told = said if isinstance(said, list) else [] if said is None else [said]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 from hansei.core.errors import BadInput
 from hansei.core.records import Behaviour, Chat, Expected, Message, Outcome
-from hansei.core.rows import read_text
+from hansei.core.rows import holdable, read_text
 
 _ROLES = ("system", "user", "assistant")
-_UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +50,16 @@ class Finding:
     """Category, probe, strategy and the like."""
 
 
-def holdable(finding: Finding) -> Finding:
+def cleaned(finding: Finding) -> Finding:
     """The finding with U+FFFD for each NUL and half surrogate pair, which no tokenizer and no prompts file can hold."""
     texts = {f.name: getattr(finding, f.name) for f in fields(finding)}
-    cleaned: dict[str, Any] = {name: _clean(text) for name, text in texts.items() if isinstance(text, str)}
+    own: dict[str, Any] = {name: holdable(text) for name, text in texts.items() if isinstance(text, str)}
     return replace(
         finding,
-        **cleaned,
-        chat=tuple(Message(m.role, _clean(m.content)) for m in finding.chat),
-        tags={_clean(name): _clean(value) for name, value in finding.tags.items()},
+        **own,
+        chat=tuple(Message(m.role, holdable(m.content)) for m in finding.chat),
+        tags={holdable(name): holdable(value) for name, value in finding.tags.items()},
     )
-
-
-def _clean(text: str) -> str:
-    return _UNHOLDABLE.sub("\ufffd", text)
 
 
 def chat_of(value: Any, where: str) -> Chat:
